@@ -1,0 +1,25 @@
+"""What the components share: their type tokens, and how a child is attached."""
+
+import pulumi
+
+#: Type tokens are contract: another token means another URN for everything below it.
+TOKENS = {
+    "Workspace": "coiled:index:Workspace",
+    "Network": "coiled:index:Network",
+    "Security": "coiled:index:Security",
+    "Identity": "coiled:index:Identity",
+    "Logs": "coiled:index:Logs",
+    "Images": "coiled:index:Images",
+    "Cluster": "coiled:index:Cluster",
+}
+
+
+class Component(pulumi.ComponentResource):
+    """A component whose token is looked up by the name of its class."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(TOKENS[type(self).__name__], name, {}, opts)
+
+    def child(self, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Give the options of a child: this component is its parent, nothing of our own options leaks to it."""
+        return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))

@@ -1,0 +1,137 @@
+"""From pydantic's findings to one line each, in our words.
+
+Pydantic's own text is never shown: it repeats whole inputs, secrets and alias bombs included.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from coiled_pulumi import catalog
+from coiled_pulumi.errors import Problem, echo
+from coiled_pulumi.spec.base import Refusal, suggest
+from coiled_pulumi.spec.yaml12 import Path, render
+
+_CONSTRAINTS = {
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "float_type": "must be a number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "too_short": "must have at least {min_length} item",
+    "missing": "is required",
+    "extra_forbidden": "is not a known key",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "tuple_type": "must be a list",
+    "none_required": "must be left out",
+}
+
+
+def problems(error: ValidationError, root: type[BaseModel], value: object, lines: Mapping[Path, int], at: Path) -> (
+    list[Problem]
+):
+    """Turn pydantic's findings into problems with path and line.
+
+    Args:
+        error: what pydantic raised.
+        root: the model that was read.
+        value: what it was read from, for the one scalar that a line repeats.
+        lines: line by path in the file.
+        at: where in the file the value stands.
+    """
+    found = []
+    details = error.errors(include_input=False, include_url=False)
+    failed = [detail["loc"] for detail in details]
+    for detail in details:
+        # A list whose items all failed is also called too short: only the items are worth a line.
+        depth = len(detail["loc"])
+        if detail["type"] == "too_short" and any(detail["loc"] == loc[:depth] != loc for loc in failed):
+            continue
+        path = tuple(part for part in detail["loc"] if part != "[key]")
+        context = detail.get("ctx", {})
+        what, hint = _sentence(detail["type"], context, path, root, _lookup(value, path))
+        found.append(Problem(render(path), what, line_of(lines, (*at, *path)), hint))
+    return found
+
+
+def line_of(lines: Mapping[Path, int], path: Path) -> int:
+    """Give the line of a path, or of the nearest thing around it, or 0."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 0)
+
+
+def _sentence(
+    kind: str, context: dict[str, Any], path: Path, root: type[BaseModel], value: object
+) -> tuple[str, str]:
+    if kind == "value_error" and isinstance(refusal := context.get("error"), Refusal):
+        got = "" if "got " in refusal.what or isinstance(value, dict | list) else f", got {echo(value)}"
+        return refusal.what + got, refusal.hint
+    constraint = _CONSTRAINTS.get(kind, "is not valid").format(**context)
+    if kind == "missing":
+        return constraint, ""
+    if kind == "extra_forbidden":
+        known = known_keys(root, path[:-1])
+        hint = suggest(catalog.nearest(str(path[-1]), known, most=1)) or "known are " + ", ".join(known)
+        return constraint, hint
+    hint = "take the quotes off" if kind == "int_type" and str(value).isdigit() else ""
+    if kind == "string_type":
+        hint = "quote it"
+    return f"{constraint}, got {echo(value)}", hint if not isinstance(value, dict | list | None) else ""
+
+
+def _lookup(value: object, path: Path) -> object:
+    for part in path:
+        try:
+            value = value[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def known_keys(root: type[BaseModel], path: Path) -> list[str]:
+    """Give the keys that the model at a path knows, in the order of its definition."""
+    annotation: Any = root
+    for part in path:
+        annotation = _step(annotation, part)
+    model = _model_in(annotation)
+    return list(model.model_fields) if model else []
+
+
+def _step(annotation: Any, part: str | int) -> Any:
+    model = _model_in(annotation)
+    if model is not None and isinstance(part, str) and part in model.model_fields:
+        return model.model_fields[part].annotation
+    for choice in _choices(annotation):
+        origin, args = typing.get_origin(choice), typing.get_args(choice)
+        if origin is dict:
+            return args[1]
+        if origin in (tuple, list):
+            return args[0]
+    return None
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """Give the alternatives of an annotation without `Annotated` around them."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = annotation.__origin__
+    if typing.get_origin(annotation) in (typing.Union, type(int | str)):
+        return [inner for choice in typing.get_args(annotation) for inner in _choices(choice)]
+    return [annotation]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    for choice in _choices(annotation):
+        if isinstance(choice, type) and issubclass(choice, BaseModel):
+            return choice
+    return None

@@ -1,0 +1,54 @@
+"""A workspace: the shared network, access, logs, and the clusters in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from coiled_pulumi import catalog
+from coiled_pulumi.spec.access import DEFAULT_INGRESS, Ingress
+from coiled_pulumi.spec.base import Refusal, Spec, suggest
+from coiled_pulumi.spec.cluster import Cluster
+from coiled_pulumi.spec.logs import Logs
+from coiled_pulumi.spec.names import Slug
+from coiled_pulumi.spec.network import Network
+from coiled_pulumi.spec.tags import Tags
+
+
+def _check_region(name: str) -> str:
+    if name in catalog.regions():
+        return name
+    if name.startswith(("cn-", "us-gov-")):
+        msg = "must be a region of the commercial partition"
+        raise Refusal(msg, "China and GovCloud are not supported")
+    msg = "must be an AWS region"
+    raise Refusal(msg, suggest(catalog.nearest(name, list(catalog.regions()), most=1)))
+
+
+class Workspace(Spec):
+    """Everything that one team shares."""
+
+    name: Slug
+    """Slug of the workspace. The Pulumi stack, the role, the instance profile and the log group bear it."""
+
+    region: Annotated[str, AfterValidator(_check_region)] = "us-east-1"
+    """AWS region of everything in the workspace."""
+
+    zone: str | None = None
+    """Availability zone of clusters that name none, and of the NAT gateway. Default: the region's first."""
+
+    network: Network = Network()
+    """The shared network."""
+
+    ingress: tuple[Ingress, ...] = DEFAULT_INGRESS
+    """Who may reach the schedulers from outside. An empty list closes them."""
+
+    logs: Logs = Logs()
+    """The log group."""
+
+    tags: Tags = Field(default_factory=dict)
+    """Tags for everything that can carry tags, at most 40."""
+
+    clusters: dict[Slug, Cluster] = Field(default_factory=dict)
+    """Clusters by name."""

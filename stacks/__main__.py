@@ -1,0 +1,5 @@
+"""What `pulumi up` runs."""
+
+from coiled_pulumi.program import main
+
+main()
