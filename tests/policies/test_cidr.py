@@ -14,7 +14,7 @@ WORLDS = {4: "0.0.0.0/0", 6: "::/0"}
 def coverings(draw: st.DrawFn, version: int) -> list[cidr.Network]:
     """Cut the whole address space into blocks: halve any block again and again, then shuffle."""
     blocks = [ipaddress.ip_network(WORLDS[version])]
-    for choice in draw(st.lists(st.integers(min_value=0), max_size=60)):
+    for choice in draw(st.lists(st.integers(min_value=0), max_size=40)):
         block = blocks.pop(choice % len(blocks))
         blocks += block.subnets() if block.prefixlen < block.max_prefixlen else [block]
     return draw(st.permutations(blocks))

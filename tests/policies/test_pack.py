@@ -108,7 +108,7 @@ def test_two_halves_of_the_world_meet_in_a_group_whose_id_is_unknown() -> None:
         [
             (
                 "SecurityGroup 'sg': SSH (port 22) is open to 0.0.0.0/0 through "
-                "SecurityGroupIngressRule 'low' and SecurityGroupIngressRule 'high'; narrow `ingress` to "
+                "SecurityGroupIngressRule 'high' and SecurityGroupIngressRule 'low'; narrow `ingress` to "
                 "your own address (`cidr: me`) or leave port 22 out",
                 "urn:sg",
             )

@@ -1,0 +1,120 @@
+"""The view of an operation while it runs: a tree on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from coiled_pulumi.cli.console import Console
+
+if TYPE_CHECKING:
+    from coiled_pulumi.ops.events import Progress, Row
+
+OnRows = Callable[["Progress", "list[Row]"], None]
+
+#: Where nothing ends for so long, a plain log says what it waits for. Seconds.
+HEARTBEAT = 10.0
+#: More running resources than this are counted, not listed, so that the tree fits a screen.
+MAX_RUNNING = 8
+
+SIGNS = {
+    "create": "+",
+    "update": "~",
+    "delete": "-",
+    "replace": "±",
+    "create-replacement": "+",
+    "delete-replaced": "-",
+    "import": "=",
+    "refresh": "?",
+}
+_PAST = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "replace": "replaced",
+    "create-replacement": "created as replacement",
+    "delete-replaced": "deleted after replacement",
+}
+
+
+@contextlib.contextmanager
+def view(console: Console, title: str) -> Iterator[OnRows]:
+    """Show an operation on stderr until the block ends; gives the function that takes its events."""
+    rich = console.rich(stderr=True)
+    if rich.is_terminal and not console.as_json:
+        yield from _tree(rich, title)
+    else:
+        yield _lines(console, title)
+
+
+def short_type(token: str) -> str:
+    """Give the end of a type token: `Vpc` of `aws:ec2/vpc:Vpc`."""
+    return token.rsplit(":", 1)[-1]
+
+
+def _lines(console: Console, title: str) -> OnRows:
+    console.note(f"{title} ...")
+    began = time.monotonic()
+    last = [began]
+
+    def on_rows(progress: Progress, rows: list[Row]) -> None:
+        now = time.monotonic()
+        for row in rows:
+            if row.state == "running" or row.op not in SIGNS or row.op == "refresh":
+                continue
+            done = "failed" if row.state == "failed" else _PAST.get(row.op, row.op)
+            console.note(f"{now - began:6.1f}s {SIGNS[row.op]} {short_type(row.type)} {row.name} {done}")
+            last[0] = now
+        if now - last[0] > HEARTBEAT:
+            running = [row.name for row in progress.rows.values() if row.state == "running" and ":coiled:" not in row.urn]
+            if running:
+                names = ", ".join(running[-3:])
+                console.note(f"{now - began:6.1f}s   waiting for {names}")
+            last[0] = now
+
+    return on_rows
+
+
+def _tree(rich: Any, title: str) -> Iterator[OnRows]:
+    from rich.live import Live
+
+    began = time.monotonic()
+    with Live(console=rich, refresh_per_second=8, transient=True) as live:
+
+        def on_rows(progress: Progress, rows: list[Row]) -> None:
+            del rows  # the tree is drawn from the whole picture
+            live.update(tree_of(progress, title, time.monotonic() - began, time.time()))
+
+        yield on_rows
+
+
+def tree_of(progress: Progress, title: str, elapsed: float, now: float) -> Any:
+    """Draw the components with what is done in each, and what runs or failed right now."""
+    from rich.tree import Tree
+
+    children: dict[str, list[Row]] = defaultdict(list)
+    for row in progress.rows.values():
+        children[row.parent].append(row)
+    root = Tree(f"[bold]{title}[/] [dim]{elapsed:.0f} s[/]")
+    for row in progress.rows.values():
+        if row.type.startswith("coiled:") and row.type != "coiled:index:Workspace":
+            _branch(root, row, children[row.urn], now)
+    return root
+
+
+def _branch(root: Any, component: Row, rows: list[Row], now: float) -> None:
+    done = sum(row.state == "done" for row in rows)
+    colour = "green" if rows and done == len(rows) else "cyan"
+    branch = root.add(f"[{colour}]{short_type(component.type)}[/] {component.name} [dim]{done}/{len(rows)}[/]")
+    running = [row for row in rows if row.state == "running"]
+    for row in rows:
+        if row.state == "failed":
+            branch.add(f"[red]failed[/] {short_type(row.type)} {row.name}")
+    for row in running[:MAX_RUNNING]:
+        sign = SIGNS.get(row.op, " ")
+        branch.add(f"{sign} {short_type(row.type)} {row.name} [dim]{max(now - row.started, 0):.0f} s[/]")
+    if len(running) > MAX_RUNNING:
+        branch.add(f"[dim]and {len(running) - MAX_RUNNING} more[/]")

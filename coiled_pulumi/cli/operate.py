@@ -1,0 +1,79 @@
+"""What `preview`, `up`, `refresh` and `destroy` have in common: run, show, sum up."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from coiled_pulumi.cli.console import Console
+from coiled_pulumi.errors import CancelledError, UsageError
+
+if TYPE_CHECKING:
+    from coiled_pulumi.ops.engine_run import Result
+    from coiled_pulumi.ops.events import Progress, Row
+    from coiled_pulumi.ops.target import Target
+
+Operation = Callable[..., "Result"]
+
+
+def perform(console: Console, title: str, operation: Callable[[Callable[[Progress, list[Row]], None]], Result]) -> (
+    Result
+):
+    """Run an operation of the engine under a live view."""
+    from coiled_pulumi.cli.live import view
+
+    with view(console, title) as on_rows:
+        return operation(on_rows)
+
+
+def show(console: Console, verb: str, target: Target, result: Result) -> None:
+    """Sum an operation up: JSON, or a table of changes and what the policies found."""
+    if console.as_json:
+        console.data(as_data(verb, target.stack, result))
+        return
+    from coiled_pulumi.cli.render import changes_view
+
+    console.rich().print(changes_view(result.progress))
+
+
+def as_data(verb: str, stack: str, result: Result) -> dict[str, Any]:
+    """Give the result of an operation as plain values; `version` changes when a key changes its meaning."""
+    progress = result.progress
+    return {
+        "version": 1,
+        "verb": verb,
+        "stack": stack,
+        "seconds": round(result.seconds, 3),
+        "changes": progress.counts(),
+        "resources": [
+            {
+                "urn": row.urn,
+                "type": row.type,
+                "name": row.name,
+                "op": row.op,
+                "seconds": round(row.seconds, 3),
+                "diffs": list(row.diffs),
+            }
+            for row in progress.changed
+        ],
+        "policies": [dataclasses.asdict(finding) for finding in progress.findings],
+        "diagnostics": [dataclasses.asdict(d) for d in progress.diagnostics if d.severity != "info"],
+    }
+
+
+def confirm(console: Console, question: str, *, yes: bool) -> None:
+    """Ask before something is changed.
+
+    Raises:
+        UsageError: nobody is there to answer.
+        CancelledError: the answer is no.
+    """
+    if yes:
+        return
+    if console.as_json or not console.interactive:
+        raise UsageError("there is no terminal to ask on", "add --yes")
+    import typer
+
+    if not typer.confirm(question, err=True):
+        raise CancelledError("nothing was changed")

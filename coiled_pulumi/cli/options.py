@@ -1,0 +1,44 @@
+"""Options that several verbs share, and how they name a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from coiled_pulumi.ops.target import Target
+    from coiled_pulumi.spec.load import Loaded
+
+
+def _known_stacks(incomplete: str) -> list[str]:
+    from coiled_pulumi.ops.target import workspace_files
+
+    return [name for name in workspace_files(Path.cwd()) if name.startswith(incomplete)]
+
+
+Stack = Annotated[
+    str | None,
+    typer.Option("--stack", "-s", help="Workspace of this project, by name.", autocompletion=_known_stacks),
+]
+File = Annotated[
+    Path | None, typer.Option("--file", "-f", help="Any workspace file.", show_default=False, dir_okay=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def load(stack: str | None, file: Path | None) -> Loaded:
+    """Read the workspace that the options name."""
+    from coiled_pulumi.ops.target import find_file
+    from coiled_pulumi.spec.load import load as read
+
+    return read(find_file(stack=stack, file=file, folder=Path.cwd()))
+
+
+def target(stack: str | None, file: Path | None) -> Target:
+    """Read the workspace that the options name and prepare where Pulumi runs for it."""
+    from coiled_pulumi.ops import target as ops
+
+    return ops.target(ops.find_file(stack=stack, file=file, folder=Path.cwd()), state=ops.state_home())

@@ -1,0 +1,206 @@
+"""One run of the `pulumi` CLI: started, listened to, and turned into a result or an error.
+
+The Automation API would start six processes for one `up` (each deriving the passphrase's key anew) and lose the
+CLI's exit code; so the CLI is run directly, with the same event log that the Automation API reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from coiled_pulumi.engine import locate
+from coiled_pulumi.errors import (
+    CancelledError,
+    ChangesFoundError,
+    CoiledPulumiError,
+    DeploymentError,
+    EngineError,
+    NoSuchStackError,
+    PolicyError,
+    UsageError,
+)
+from coiled_pulumi.ops.events import Progress, Row, reduce
+
+#: How often the event log is looked at, in seconds.
+_TICK = 0.05
+OnRows = Callable[[Progress, list[Row]], None]
+
+#: Pulumi's exit codes that have an error of ours (pulumi/pulumi, `cmd/exit_codes.go`).
+_BY_CODE: dict[int, type[CoiledPulumiError]] = {
+    2: UsageError,
+    4: DeploymentError,
+    5: PolicyError,
+    6: NoSuchStackError,
+    7: ChangesFoundError,
+    8: CancelledError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run that ended well."""
+
+    progress: Progress
+    seconds: float
+
+
+def require_engine(environ: Mapping[str, str] = os.environ) -> locate.Engine:
+    """Give the engine to use.
+
+    Raises:
+        EngineError: there is none.
+    """
+    engine = locate.find(environ)
+    if engine is None:
+        raise EngineError("there is no Pulumi on this machine", "coiled-pulumi engine install")
+    return engine
+
+
+def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Give the whole environment of a `pulumi` that we start."""
+    return {**environ, **locate.environment(require_engine(environ), environ), "PULUMI_DEBUG_COMMANDS": "true"}
+
+
+def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None = None) -> Result:
+    """Run an operation of the engine and report its events as they come.
+
+    Args:
+        arguments: of the CLI, without `pulumi` and without `--event-log`.
+        folder: of the Pulumi project.
+        on_rows: called with the picture and the rows that changed, also when nothing did (for a clock).
+        log: where the events are kept; a temporary file if not given.
+
+    Raises:
+        CoiledPulumiError: of the kind that fits how the engine ended.
+    """
+    progress = Progress()
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        if log is None:
+            log = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "events.jsonl"
+        log.unlink(missing_ok=True)
+        log.touch(mode=0o600)
+        output = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
+        command = ["pulumi", "-C", str(folder), "--color", "never", *arguments, "--event-log", str(log)]
+        child = _start(command, output)
+        with _interrupts(child) as interrupted:
+            for event in _events(log, child):
+                on_rows(progress, reduce(progress, event) if event else [])
+        output.seek(0)
+        text = output.read()
+    if interrupted:
+        raise CancelledError("stopped by you", "the next `coiled-pulumi up` goes on from here")
+    if child.returncode:
+        raise failure(child.returncode, progress, text)
+    return Result(progress, time.monotonic() - began)
+
+
+def query(arguments: list[str], *, folder: Path) -> str:
+    """Run a short command of the CLI and give what it printed.
+
+    Raises:
+        CoiledPulumiError: of the kind that fits how it ended.
+    """
+    command = ["pulumi", "-C", str(folder), "--color", "never", "--non-interactive", *arguments]
+    env = child_environment()
+    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise failure(done.returncode, Progress(), done.stderr + done.stdout)
+    return done.stdout
+
+
+def failure(code: int, progress: Progress, text: str) -> CoiledPulumiError:
+    """Turn a failed run into an error: what the engine said, without its wall of text."""
+    mandatory = [f for f in progress.findings if f.level == "mandatory"]
+    if mandatory:
+        lines = [f"{finding.policy}: {finding.message}" for finding in mandatory]
+        return PolicyError("a mandatory policy is violated\n" + "\n".join(lines))
+    said = [d.message for d in progress.errors] or _complaints(text)
+    what = "\n".join(dict.fromkeys(said)) or f"pulumi ended with exit code {code}"
+    hint = _hint(what)
+    if code in _BY_CODE:
+        return _BY_CODE[code](what, hint)
+    failed = any(row.state == "failed" for row in progress.rows.values()) or progress.rows
+    return DeploymentError(what, hint) if failed else CoiledPulumiError(what, hint)
+
+
+#: A piece of what the engine says, and the next step.
+_HINTS = (
+    ("currently locked by", "another run is at work; if none is: pulumi cancel"),
+    ("passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase of this backend"),
+    ("PULUMI_ACCESS_TOKEN", "set PULUMI_BACKEND_URL, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
+    ("No valid credential sources", "set AWS credentials, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
+)  # fmt: skip
+
+
+def _hint(what: str) -> str:
+    return next((hint for piece, hint in _HINTS if piece in what), "")
+
+
+def _complaints(text: str) -> list[str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
+    return errors or lines[-3:]
+
+
+def _start(command: list[str], output: object) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,  # type: ignore[arg-type]
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    except OSError as error:
+        msg = f"cannot start pulumi: {error.strerror}"
+        raise EngineError(msg, "coiled-pulumi doctor") from None
+
+
+@contextlib.contextmanager
+def _interrupts(child: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Let the engine end by itself on Ctrl-C: it then writes its state. A terminal tells the child by itself."""
+    seen: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        seen.append(number)
+        if number == signal.SIGTERM or not sys.stdin.isatty():
+            child.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _events(log: Path, child: subprocess.Popen[str]) -> Iterator[dict | None]:
+    """Give the events as they are written, None at every tick without one, until the child has ended."""
+    with log.open(encoding="utf-8") as stream:
+        part = ""
+        ended = False
+        while True:
+            chunk = stream.read()
+            *lines, part = (part + chunk).split("\n")
+            for line in lines:
+                if line.strip():
+                    yield json.loads(line)
+            if ended and not chunk:
+                return
+            ended = child.poll() is not None
+            if not ended and not chunk:
+                yield None
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(_TICK)

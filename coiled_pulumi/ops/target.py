@@ -1,0 +1,134 @@
+"""Which workspace a command is about: its file, its stack, and the Pulumi project that brings it up."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from coiled_pulumi.errors import NoSuchStackError, UsageError
+from coiled_pulumi.spec import load
+
+#: Name of the Pulumi project: part of every URN and of where the state is kept.
+PROJECT = "coiled"
+#: What Pulumi itself writes into a stack file.
+_SECRETS = ("secretsprovider", "encryptedkey", "encryptionsalt")
+
+_PROGRAM = '"""What `pulumi up` runs."""\n\nfrom coiled_pulumi.program import main\n\nmain()\n'
+_PROJECT = f"name: {PROJECT}\nruntime: python\nmain: program/\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A workspace file that was read and checked, and where Pulumi runs for it."""
+
+    loaded: load.Loaded
+    file: Path
+    #: Folder with the `Pulumi.yaml` to run: the user's project, or one of ours for a file that stands alone.
+    project: Path
+    #: Our copy of the configuration, with Pulumi's own keys: the user's file is never written to.
+    config_file: Path
+
+    @property
+    def stack(self) -> str:
+        """The stack has the workspace's name."""
+        return self.loaded.workspace.name
+
+
+def find_file(*, stack: str | None, file: Path | None, folder: Path) -> Path:
+    """Find the workspace file that a command means.
+
+    Args:
+        stack: name of a workspace of the project around `folder`.
+        file: any workspace file; not together with `stack`.
+        folder: where the user stands.
+
+    Raises:
+        UsageError: both were given, or neither and there is not just one.
+        NoSuchStackError: the project has no such workspace.
+    """
+    if file is not None and stack is not None:
+        raise UsageError("--stack and --file exclude each other", "--file names the workspace by its file")
+    if file is not None:
+        return file
+    known = {name: _short(path, folder) for name, path in workspace_files(folder).items()}
+    if stack is not None:
+        if stack in known:
+            return known[stack]
+        there = ", ".join(known) or "none"
+        msg = f"no workspace '{stack}' here (found: {there})"
+        raise NoSuchStackError(msg, f"coiled-pulumi init --name {stack[:32]}")
+    if len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        raise UsageError("no workspace file here", "coiled-pulumi init writes one; or name it with --file")
+    raise UsageError(f"which workspace? found: {', '.join(known)}", "name it with --stack")
+
+
+def _short(path: Path, folder: Path) -> Path:
+    """Name a file as a person who stands in the folder would."""
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
+
+
+def workspace_files(folder: Path) -> dict[str, Path]:
+    """Give the workspace files of the project around a folder, by stack."""
+    root = project_around(folder)
+    if root is None:
+        return {}
+    settings = yaml.safe_load((root / "Pulumi.yaml").read_text()) or {}
+    files = sorted((root / settings.get("stackConfigDir", ".")).glob("Pulumi.*.yaml"))
+    return {file.name.removeprefix("Pulumi.").removesuffix(".yaml"): file for file in files}
+
+
+def project_around(folder: Path) -> Path | None:
+    """Give the nearest folder upward that holds our Pulumi project."""
+    for candidate in (folder, *folder.parents):
+        settings = candidate / "Pulumi.yaml"
+        if settings.is_file() and (yaml.safe_load(settings.read_text()) or {}).get("name") == PROJECT:
+            return candidate
+    return None
+
+
+def target(file: Path, *, state: Path) -> Target:
+    """Read a workspace file and prepare where Pulumi runs.
+
+    Args:
+        file: any workspace file.
+        state: folder for what we keep about it; `state_home()` outside tests.
+
+    Raises:
+        UsageError: the file cannot be read or is wrong.
+    """
+    loaded = load.load(file)
+    name = loaded.workspace.name
+    own = state / "projects" / name
+    (own / "program").mkdir(parents=True, exist_ok=True, mode=0o700)
+    (own / "program" / "__main__.py").write_text(_PROGRAM)
+    (own / "Pulumi.yaml").write_text(_PROJECT)
+    config_file = own / f"Pulumi.{name}.yaml"
+    _write_config(loaded, file, config_file)
+    around = project_around(file.resolve().parent)
+    project = around if around and file.resolve() in map(Path.resolve, workspace_files(around).values()) else own
+    return Target(loaded=loaded, file=file, project=project, config_file=config_file)
+
+
+def _write_config(loaded: load.Loaded, file: Path, config_file: Path) -> None:
+    written = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    settings = written if "config" in written else {"config": {load.CONFIG_KEY: dict(loaded.raw)}}
+    if config_file.exists():
+        before = yaml.safe_load(config_file.read_text()) or {}
+        if not any(key in settings for key in _SECRETS):
+            settings |= {key: before[key] for key in _SECRETS if key in before}
+    # What we checked is what Pulumi gets, whatever another reader of YAML makes of the text.
+    settings["config"][load.CONFIG_KEY] = loaded.raw
+    config_file.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def state_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the folder where we keep what is not in the user's files: `$XDG_STATE_HOME/coiled-pulumi`."""
+    base = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or Path.home()) / ".local" / "state"
+    return Path(base) / "coiled-pulumi"
