@@ -46,7 +46,7 @@ def read(outputs: Mapping[str, Any]) -> WorkspaceOutputs:
     """Read the record from a stack's outputs.
 
     Raises:
-        CoiledPulumiError: there is none, or a newer program wrote it.
+        CoiledPulumiError: there is none, another version of the program wrote it, or something of it is missing.
     """
     record = outputs.get(KEY)
     if not isinstance(record, Mapping):
@@ -55,5 +55,9 @@ def read(outputs: Mapping[str, Any]) -> WorkspaceOutputs:
     if record.get("version") != VERSION:
         msg = f"the stack's outputs have version {record.get('version')}, this program reads {VERSION}"
         raise CoiledPulumiError(msg, "upgrade coiled-pulumi")
-    clusters = {name: ClusterOutputs(**value) for name, value in record["clusters"].items()}
-    return WorkspaceOutputs(**{**record, "clusters": clusters})
+    try:
+        clusters = {name: ClusterOutputs(**value) for name, value in record["clusters"].items()}
+        return WorkspaceOutputs(**{**record, "clusters": clusters})
+    except (KeyError, TypeError, AttributeError):
+        msg = "the stack's workspace outputs are incomplete"
+        raise CoiledPulumiError(msg, "bring it up again with: coiled-pulumi up") from None

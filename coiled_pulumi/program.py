@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pulumi
 import pulumi_aws
@@ -43,25 +42,11 @@ def _spec() -> load.Loaded:
     if value is None:
         problem = Problem("config", f"must have the key '{load.CONFIG_KEY}'", hint="coiled-pulumi init writes one")
         raise SpecErrors(source, (problem,))
-    loaded = _with_lines(value, Path(source))
+    loaded = load.validate_given(value, source)
     if loaded.workspace.name != stack:
         problem = Problem("name", f"must be the stack's name '{stack}', got '{loaded.workspace.name}'")
         raise SpecErrors(source, (problem,))
     return loaded
-
-
-def _with_lines(value: object, file: Path) -> load.Loaded:
-    """Read from the stack's file where it says the same as the config, for the sake of line numbers in errors."""
-    if file.is_file():
-        try:
-            loaded = load.load(file)
-        except SpecErrors:
-            # Not necessarily what Pulumi was given (--config, --config-file): Pulumi's value decides.
-            load.validate(value, source=str(file))
-            raise
-        if loaded.raw == value:
-            return loaded
-    return load.validate(value, source=str(file))
 
 
 def _record(plan: model.Workspace, workspace: Workspace) -> dict[str, object]:

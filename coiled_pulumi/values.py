@@ -36,7 +36,7 @@ class PortRange:
         Raises:
             ValueError: it is neither, a port is outside 1..65535, or the range is reversed.
         """
-        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text)
+        match = re.fullmatch(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", text)
         if not match:
             msg = "must be a port or a range as 8000-8100"
             raise ValueError(msg)
@@ -78,9 +78,9 @@ def parse_cidr(text: str) -> ipaddress.IPv4Network:
         return ipaddress.IPv4Network(text)
     except ValueError as error:
         if ":" in text:
-            msg = "must be an IPv4 block; IPv6 is not supported"
+            msg = "must be an IPv4 block, not IPv6"
         elif "host bits" in str(error):
-            msg = f"must have no host bits, as {ipaddress.IPv4Network(text, strict=False)}"
+            msg = f"must be a block without host bits, as {ipaddress.IPv4Network(text, strict=False)}"
         else:
             msg = "must be an IPv4 block as 10.0.0.0/16"
         raise ValueError(msg) from None

@@ -57,8 +57,8 @@ def instance_type(name: str) -> InstanceFacts | None:
 
 
 def nearest(word: str, known: list[str], most: int = 3) -> list[str]:
-    """Give the known words that someone who typed `word` probably meant, best first."""
-    return difflib.get_close_matches(word, known, n=most, cutoff=0.6)
+    """Give the known words, all in lower case, that someone who typed `word` probably meant, best first."""
+    return difflib.get_close_matches(word.lower(), known, n=most, cutoff=0.6)
 
 
 def nearest_instance_types(word: str) -> list[str]:

@@ -29,4 +29,4 @@ def destroy(
     result = operate.perform(
         console, f"destroy {target.stack}", lambda on: stacks.destroy(target, on, preview_only=preview_only)
     )
-    operate.show(console, "destroy", target, result)
+    operate.show(console, "destroy", target, result, planned=preview_only)

@@ -50,6 +50,11 @@ def view(console: Console, title: str) -> Iterator[OnRows]:
         yield _lines(console, title)
 
 
+def is_physical(row: Row) -> bool:
+    """Tell what exists in AWS from what only groups it in Pulumi."""
+    return not row.type.startswith(("coiled:", "pulumi:pulumi:", "pulumi:providers:"))
+
+
 def short_type(token: str) -> str:
     """Give the end of a type token: `Vpc` of `aws:ec2/vpc:Vpc`."""
     return token.rsplit(":", 1)[-1]
@@ -63,13 +68,13 @@ def _lines(console: Console, title: str) -> OnRows:
     def on_rows(progress: Progress, rows: list[Row]) -> None:
         now = time.monotonic()
         for row in rows:
-            if row.state == "running" or row.op not in SIGNS or row.op == "refresh":
+            if row.state == "running" or row.op not in SIGNS or row.op == "refresh" or not is_physical(row):
                 continue
             done = "failed" if row.state == "failed" else _PAST.get(row.op, row.op)
             console.note(f"{now - began:6.1f}s {SIGNS[row.op]} {short_type(row.type)} {row.name} {done}")
             last[0] = now
         if now - last[0] > HEARTBEAT:
-            running = [row.name for row in progress.rows.values() if row.state == "running" and ":coiled:" not in row.urn]
+            running = [r.name for r in progress.rows.values() if r.state == "running" and is_physical(r)]
             if running:
                 names = ", ".join(running[-3:])
                 console.note(f"{now - began:6.1f}s   waiting for {names}")
@@ -86,12 +91,12 @@ def _tree(rich: Any, title: str) -> Iterator[OnRows]:
 
         def on_rows(progress: Progress, rows: list[Row]) -> None:
             del rows  # the tree is drawn from the whole picture
-            live.update(tree_of(progress, title, time.monotonic() - began, time.time()))
+            live.update(tree_of(progress, title, time.monotonic() - began))
 
         yield on_rows
 
 
-def tree_of(progress: Progress, title: str, elapsed: float, now: float) -> Any:
+def tree_of(progress: Progress, title: str, elapsed: float) -> Any:
     """Draw the components with what is done in each, and what runs or failed right now."""
     from rich.tree import Tree
 
@@ -101,11 +106,11 @@ def tree_of(progress: Progress, title: str, elapsed: float, now: float) -> Any:
     root = Tree(f"[bold]{title}[/] [dim]{elapsed:.0f} s[/]")
     for row in progress.rows.values():
         if row.type.startswith("coiled:") and row.type != "coiled:index:Workspace":
-            _branch(root, row, children[row.urn], now)
+            _branch(root, row, children[row.urn], elapsed)
     return root
 
 
-def _branch(root: Any, component: Row, rows: list[Row], now: float) -> None:
+def _branch(root: Any, component: Row, rows: list[Row], elapsed: float) -> None:
     done = sum(row.state == "done" for row in rows)
     colour = "green" if rows and done == len(rows) else "cyan"
     branch = root.add(f"[{colour}]{short_type(component.type)}[/] {component.name} [dim]{done}/{len(rows)}[/]")
@@ -115,6 +120,6 @@ def _branch(root: Any, component: Row, rows: list[Row], now: float) -> None:
             branch.add(f"[red]failed[/] {short_type(row.type)} {row.name}")
     for row in running[:MAX_RUNNING]:
         sign = SIGNS.get(row.op, " ")
-        branch.add(f"{sign} {short_type(row.type)} {row.name} [dim]{max(now - row.started, 0):.0f} s[/]")
+        branch.add(f"{sign} {short_type(row.type)} {row.name} [dim]{max(elapsed - row.started, 0):.0f} s[/]")
     if len(running) > MAX_RUNNING:
         branch.add(f"[dim]and {len(running) - MAX_RUNNING} more[/]")

@@ -27,14 +27,23 @@ def perform(console: Console, title: str, operation: Callable[[Callable[[Progres
         return operation(on_rows)
 
 
-def show(console: Console, verb: str, target: Target, result: Result) -> None:
-    """Sum an operation up: JSON, or a table of changes and what the policies found."""
+def show(console: Console, verb: str, target: Target, result: Result, *, planned: bool = False) -> None:
+    """Sum an operation up: JSON, or a table of changes and what the policies found.
+
+    Args:
+        console: where to.
+        verb: what was done.
+        target: to which workspace.
+        result: how it went.
+        planned: whether it is still to be done.
+    """
     if console.as_json:
         console.data(as_data(verb, target.stack, result))
         return
     from coiled_pulumi.cli.render import changes_view
 
-    console.rich().print(changes_view(result.progress))
+    console.rich().print(changes_view(result.progress, planned=planned))
+    console.note(f"{verb} {target.stack} took {result.seconds:.0f} s")
 
 
 def as_data(verb: str, stack: str, result: Result) -> dict[str, Any]:

@@ -32,6 +32,6 @@ def preview(
     result = operate.perform(
         console, f"preview {target.stack}", lambda on: stacks.preview(target, on, policy_packs=packs)
     )
-    operate.show(console, "preview", target, result)
+    operate.show(console, "preview", target, result, planned=True)
     if expect_no_changes and result.progress.changed:
         raise ChangesFoundError(f"{len(result.progress.changed)} changes where none were expected")

@@ -27,4 +27,4 @@ def refresh(
     result = operate.perform(
         console, f"refresh {target.stack}", lambda on: stacks.refresh(target, on, preview_only=preview_only)
     )
-    operate.show(console, "refresh", target, result)
+    operate.show(console, "refresh", target, result, planned=preview_only)

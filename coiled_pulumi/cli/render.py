@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from coiled_pulumi.cli.live import SIGNS, short_type
+from coiled_pulumi.cli.live import SIGNS, is_physical, short_type
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.events import Progress
@@ -15,18 +15,23 @@ if TYPE_CHECKING:
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "magenta"}
 
 
-def changes_view(progress: Progress) -> Any:
-    """Show each change with its reason, and one line that counts them."""
+def changes_view(progress: Progress, *, planned: bool) -> Any:
+    """Show each change with its reason, and one line that counts them.
+
+    Args:
+        progress: what the engine said.
+        planned: whether it is still to be done.
+    """
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in progress.changed:
-        if row.type == "pulumi:pulumi:Stack" or row.op not in SIGNS:
+        if not is_physical(row) or row.op not in SIGNS:
             continue
         sign = SIGNS[row.op]
-        took = f"{row.seconds:.1f} s" if row.seconds else ""
+        took = f"{row.seconds:.1f} s" if row.seconds and not planned else ""
         table.add_row(
             f"[{_COLOURS.get(sign, 'white')}]{sign}[/]",
             short_type(row.type),
@@ -38,14 +43,14 @@ def changes_view(progress: Progress) -> Any:
     for finding in progress.findings:
         colour = "red" if finding.level == "mandatory" else "yellow"
         parts.append(f"[{colour}]{finding.level}[/] {escape(finding.policy)}: {escape(finding.message)}")
-    return Group(*parts, summary(progress))
+    return Group(*parts, summary(progress, planned=planned))
 
 
-def summary(progress: Progress) -> str:
+def summary(progress: Progress, *, planned: bool) -> str:
     """Say in one line what changed and what stayed."""
     counts = Counter(progress.counts())
     words = (("create", "created"), ("update", "updated"), ("replace", "replaced"), ("delete", "deleted"))
-    said = [f"{counts[op]} {word}" for op, word in words if counts[op]]
+    said = [f"{counts[op]} to {op}" if planned else f"{counts[op]} {word}" for op, word in words if counts[op]]
     if counts["same"]:
         said.append(f"{counts['same']} unchanged")
     return ", ".join(said) or "nothing to do"

@@ -25,7 +25,7 @@ def up(
         planned = operate.perform(
             console, f"preview {target.stack}", lambda on: stacks.preview(target, on, policy_packs=packs)
         )
-        operate.show(console, "preview", target, planned)
+        operate.show(console, "preview", target, planned, planned=True)
         if not planned.progress.changed:
             return
         operate.confirm(console, f"Apply these changes to {target.stack}?", yes=False)

@@ -95,7 +95,8 @@ def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None
         child = _start(command, output)
         with _interrupts(child) as interrupted:
             for event in _events(log, child):
-                on_rows(progress, reduce(progress, event) if event else [])
+                at = time.monotonic() - began
+                on_rows(progress, reduce(progress, event, at) if event else [])
         output.seek(0)
         text = output.read()
     if interrupted:

@@ -22,7 +22,7 @@ _MARKUP = re.compile(r"<\{%.*?%\}>")
 
 @dataclass(slots=True)
 class Row:
-    """One resource in this operation; times are seconds since the epoch as the engine reports them."""
+    """One resource in this operation; times are seconds since the operation began."""
 
     urn: str
     type: str
@@ -90,9 +90,14 @@ class Progress:
         return dict(Counter(_PARTS.get(row.op, row.op) for row in self.rows.values() if row.state == "done"))
 
 
-def reduce(progress: Progress, event: dict[str, Any]) -> list[Row]:
-    """Take one event in; give the rows that it changed. Unknown kinds of event change nothing."""
-    at = float(event.get("timestamp", 0))
+def reduce(progress: Progress, event: dict[str, Any], at: float) -> list[Row]:
+    """Take one event in; give the rows that it changed. Unknown kinds of event change nothing.
+
+    Args:
+        progress: the picture so far; it is changed.
+        event: a line of the engine's event log.
+        at: when it came, in seconds since the operation began (the engine's own stamps are whole seconds).
+    """
     match event:
         case {"resourcePreEvent": {"metadata": dict() as metadata}}:
             return [_begin(progress, metadata, at)]

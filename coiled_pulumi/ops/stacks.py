@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from coiled_pulumi import outputs
-from coiled_pulumi.errors import NoSuchStackError
+from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError
 from coiled_pulumi.ops.engine_run import OnRows, Result, query, run
-from coiled_pulumi.ops.target import Target
+from coiled_pulumi.ops.target import Target, forget_secrets
 
 
 def preview(target: Target, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
@@ -57,10 +57,20 @@ def _run(target: Target, arguments: list[str], on_rows: OnRows) -> Result:
 
 
 def _or_create(target: Target, arguments: list[str], on_rows: OnRows) -> Result:
+    if not target.created_here:
+        _create(target)
     try:
         return _run(target, arguments, on_rows)
     except NoSuchStackError:
-        # In the project of ours: `stack init` writes its salt beside the project, and the user's file is not ours.
-        own = target.config_file.parent
-        query(["stack", "init", "--no-select", "--stack", target.stack], folder=own)
+        _create(target)
         return _run(target, arguments, on_rows)
+
+
+def _create(target: Target) -> None:
+    """Make the empty stack, in the project of ours: the user's file is not where Pulumi's salt should go."""
+    forget_secrets(target)
+    try:
+        query(["stack", "init", "--no-select", "--stack", target.stack], folder=target.config_file.parent)
+    except CoiledPulumiError as error:
+        if "already exists" not in error.what:
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -37,6 +38,11 @@ class Target:
     def stack(self) -> str:
         """The stack has the workspace's name."""
         return self.loaded.workspace.name
+
+    @property
+    def created_here(self) -> bool:
+        """Whether the stack was made from this machine: then our copy has Pulumi's keys."""
+        return any(key in self.config_file.read_text() for key in _SECRETS)
 
 
 def find_file(*, stack: str | None, file: Path | None, folder: Path) -> Path:
@@ -105,7 +111,7 @@ def target(file: Path, *, state: Path) -> Target:
     """
     loaded = load.load(file)
     name = loaded.workspace.name
-    own = state / "projects" / name
+    own = state / "projects" / _backend_key() / name
     (own / "program").mkdir(parents=True, exist_ok=True, mode=0o700)
     (own / "program" / "__main__.py").write_text(_PROGRAM)
     (own / "Pulumi.yaml").write_text(_PROJECT)
@@ -116,13 +122,23 @@ def target(file: Path, *, state: Path) -> Target:
     return Target(loaded=loaded, file=file, project=project, config_file=config_file)
 
 
+def forget_secrets(made: Target) -> None:
+    """Drop the keys of a stack that is gone: a new one of that name gets new ones."""
+    made.config_file.unlink(missing_ok=True)
+    _write_config(made.loaded, made.file, made.config_file)
+
+
+def _backend_key(environ: Mapping[str, str] = os.environ) -> str:
+    """The same workspace may live on several backends, each with its own keys."""
+    return hashlib.sha256(environ.get("PULUMI_BACKEND_URL", "").encode()).hexdigest()[:8]
+
+
 def _write_config(loaded: load.Loaded, file: Path, config_file: Path) -> None:
     written = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     settings = written if "config" in written else {"config": {load.CONFIG_KEY: dict(loaded.raw)}}
-    if config_file.exists():
+    if config_file.exists() and not any(key in settings for key in _SECRETS):
         before = yaml.safe_load(config_file.read_text()) or {}
-        if not any(key in settings for key in _SECRETS):
-            settings |= {key: before[key] for key in _SECRETS if key in before}
+        settings |= {key: before[key] for key in _SECRETS if key in before}
     # What we checked is what Pulumi gets, whatever another reader of YAML makes of the text.
     settings["config"][load.CONFIG_KEY] = loaded.raw
     config_file.write_text(json.dumps(settings, indent=2) + "\n")

@@ -27,7 +27,7 @@ def plan_security(tagger: Tagger, ingress: tuple[tuple[str, str], ...]) -> Secur
         ingress: pairs of port (or range as text) and IPv4 block or `me`.
     """
     groups = (
-        _group(tagger, CLUSTER, "Members of the workspace's clusters"),
+        _group(tagger, CLUSTER, "Members of its clusters"),
         _group(tagger, SCHEDULER, "Reaches schedulers from outside"),
     )
     rules = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -17,9 +19,12 @@ class Spec(BaseModel):
 
 
 class Refusal(ValueError):
-    """A validator's no: the constraint, and what to write instead."""
+    """A validator's no: the constraint, and what to write instead.
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    A hint that takes time to find (a near name among a thousand) is a function, called only if it is shown.
+    """
+
+    def __init__(self, what: str, hint: str | Callable[[], str] = "") -> None:
         super().__init__(what, hint)
         self.what = what
         self.hint = hint

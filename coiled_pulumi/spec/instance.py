@@ -20,7 +20,7 @@ def check_instance_type(name: str) -> str:
     if catalog.instance_type(name) is None:
         shape = "" if re.fullmatch(r"[a-z0-9-]+\.[a-z0-9-]+", name) else " as m6i.xlarge"
         msg = f"must be an EC2 instance type{shape}"
-        raise Refusal(msg, suggest(catalog.nearest_instance_types(name)))
+        raise Refusal(msg, lambda: suggest(catalog.nearest_instance_types(name)))
     return name
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from coiled_pulumi.errors import Problem, SpecErrors, UsageError
+from coiled_pulumi.errors import Problem, SpecErrors, UsageError, echo
 from coiled_pulumi.spec import messages, rules, yaml12
 from coiled_pulumi.spec.workspace import Workspace
 
@@ -22,8 +22,6 @@ CONFIG_KEY = "coiled:workspace"
 _STACK_KEYS = {"config", "secretsprovider", "encryptedkey", "encryptionsalt", "environment"}
 #: Larger than 10,000 clusters need; reading stays well under half a second.
 MAX_BYTES = 1_000_000
-#: Characters that make a file read differently from how it looks (Trojan Source, CVE-2021-42574), and NUL.
-_DECEPTIVE = re.compile("[\x00\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +47,6 @@ def load(path: str | os.PathLike[str]) -> Loaded:
 
 def parse(text: str, *, source: str) -> Loaded:
     """Read a workspace from text; see `load`."""
-    if found := _DECEPTIVE.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        what = f"must not contain the invisible character U+{ord(found[0]):04X}"
-        raise SpecErrors(source, (Problem("", what, line),))
     try:
         document = yaml12.read(text)
         value, at = _workspace_of(document)
@@ -97,6 +91,25 @@ def validate(
     return Loaded(workspace, source, lines, value)  # type: ignore[arg-type]
 
 
+def validate_given(value: object, path: str | os.PathLike[str]) -> Loaded:
+    """Check values that Pulumi gave, with lines of the stack's file where it says the same.
+
+    It need not say the same (`--config`, `--config-file`) or be there at all: what Pulumi gave is what counts.
+
+    Raises:
+        SpecErrors: what they say is wrong.
+    """
+    source = os.fspath(path)
+    try:
+        document = yaml12.read(_text(source))
+        written, at = _workspace_of(document)
+    except (UsageError, yaml12.Unreadable):
+        return validate(value, source=source)
+    if written != value:
+        return validate(value, source=source)
+    return validate(value, source=source, lines=document.lines, at=at)
+
+
 def _split(path: str) -> yaml12.Path:
     parts = re.findall(r"[^.\[\]]+|\[\d+\]", path)
     return tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
@@ -105,10 +118,10 @@ def _split(path: str) -> yaml12.Path:
 def _workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
     top = document.value
     if top is None:
-        raise yaml12.Unreadable(Problem("", "is empty, a workspace is expected", 0, "coiled-pulumi init writes one"))
+        raise yaml12.Unreadable(Problem("", "must hold a workspace, it is empty", 0, "coiled-pulumi init writes one"))
     if not isinstance(top, dict):
         kind = "a list" if isinstance(top, list) else "a single value"
-        raise yaml12.Unreadable(Problem("", f"must be a mapping, got {kind}", 1))
+        raise yaml12.Unreadable(Problem("", f"must be a mapping, got {kind}", document.lines[()]))
     if not _STACK_KEYS & top.keys():
         return top, ()
     config = top.get("config")
@@ -118,7 +131,7 @@ def _workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
     value = config[CONFIG_KEY]
     if not isinstance(value, dict):
         line = document.lines[("config", CONFIG_KEY)]
-        raise yaml12.Unreadable(Problem(f"config.{CONFIG_KEY}", "must be a mapping", line))
+        raise yaml12.Unreadable(Problem(f"config.{CONFIG_KEY}", f"must be a mapping, got {echo(value)}", line))
     return value, ("config", CONFIG_KEY)
 
 

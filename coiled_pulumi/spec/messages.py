@@ -6,15 +6,18 @@ Pydantic's own text is never shown: it repeats whole inputs, secrets and alias b
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from coiled_pulumi import catalog
-from coiled_pulumi.errors import Problem, echo
+from coiled_pulumi.errors import MAX_PROBLEMS, Problem, echo
 from coiled_pulumi.spec.base import Refusal, suggest
-from coiled_pulumi.spec.yaml12 import Path, render
+from coiled_pulumi.spec.yaml12 import MAX_DIGITS, Path, render
+
+Hint = str | Callable[[], str]
 
 _CONSTRAINTS = {
     "int_type": "must be a whole number",
@@ -35,6 +38,12 @@ _CONSTRAINTS = {
     "tuple_type": "must be a list",
     "none_required": "must be left out",
 }
+#: What to write where nothing was written.
+_NOTHING = {
+    "model_type": "write {} for the defaults",
+    "dict_type": "write {} for none",
+    "tuple_type": "write [] for none",
+}
 
 
 def problems(error: ValidationError, root: type[BaseModel], value: object, lines: Mapping[Path, int], at: Path) -> (
@@ -49,7 +58,7 @@ def problems(error: ValidationError, root: type[BaseModel], value: object, lines
         lines: line by path in the file.
         at: where in the file the value stands.
     """
-    found = []
+    found: list[tuple[Problem, Hint]] = []
     details = error.errors(include_input=False, include_url=False)
     failed = [detail["loc"] for detail in details]
     for detail in details:
@@ -58,10 +67,13 @@ def problems(error: ValidationError, root: type[BaseModel], value: object, lines
         if detail["type"] == "too_short" and any(detail["loc"] == loc[:depth] != loc for loc in failed):
             continue
         path = tuple(part for part in detail["loc"] if part != "[key]")
-        context = detail.get("ctx", {})
-        what, hint = _sentence(detail["type"], context, path, root, _lookup(value, path))
-        found.append(Problem(render(path), what, line_of(lines, (*at, *path)), hint))
-    return found
+        got = path[-1] if "[key]" in detail["loc"] else _lookup(value, path)
+        what, hint = _sentence(detail["type"], detail.get("ctx", {}), path, root, got)
+        found.append((Problem(render(path), what, line_of(lines, (*at, *path))), hint))
+    # Looking for near words takes milliseconds; nobody reads the hints of problems that are only counted.
+    found.sort(key=lambda pair: (pair[0].line, pair[0].path, pair[0].what))
+    shown = [replace(problem, hint=hint() if callable(hint) else hint) for problem, hint in found[:MAX_PROBLEMS]]
+    return shown + [problem for problem, _ in found[MAX_PROBLEMS:]]
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
@@ -73,7 +85,7 @@ def line_of(lines: Mapping[Path, int], path: Path) -> int:
 
 def _sentence(
     kind: str, context: dict[str, Any], path: Path, root: type[BaseModel], value: object
-) -> tuple[str, str]:
+) -> tuple[str, Hint]:
     if kind == "value_error" and isinstance(refusal := context.get("error"), Refusal):
         got = "" if "got " in refusal.what or isinstance(value, dict | list) else f", got {echo(value)}"
         return refusal.what + got, refusal.hint
@@ -81,13 +93,24 @@ def _sentence(
     if kind == "missing":
         return constraint, ""
     if kind == "extra_forbidden":
-        known = known_keys(root, path[:-1])
-        hint = suggest(catalog.nearest(str(path[-1]), known, most=1)) or "known are " + ", ".join(known)
-        return constraint, hint
-    hint = "take the quotes off" if kind == "int_type" and str(value).isdigit() else ""
-    if kind == "string_type":
-        hint = "quote it"
-    return f"{constraint}, got {echo(value)}", hint if not isinstance(value, dict | list | None) else ""
+        return constraint, lambda: _known(root, path)
+    return f"{constraint}, got {echo(value)}", _form(kind, value)
+
+
+def _known(root: type[BaseModel], path: Path) -> str:
+    known = known_keys(root, path[:-1])
+    return suggest(catalog.nearest(str(path[-1]), known, most=1)) or "known are " + ", ".join(known)
+
+
+def _form(kind: str, value: object) -> str:
+    """Give the hint for a value that is right but for how it is written."""
+    if value is None:
+        return _NOTHING.get(kind, "")
+    if kind == "string_type" and not isinstance(value, dict | list):
+        return "quote it"
+    if kind == "int_type" and isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
+        return "take the quotes off" if str(int(value)) == value else f"write {int(value)}"
+    return ""
 
 
 def _lookup(value: object, path: Path) -> object:

@@ -19,7 +19,7 @@ def check_slug(name: str) -> str:
     """
     if not SLUG.fullmatch(name):
         fixed = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:32].strip("-")
-        hint = f"did you mean '{fixed}'" if SLUG.fullmatch(fixed) and fixed != name else ""
+        hint = f"did you mean '{fixed}'" if SLUG.fullmatch(fixed) and name.isascii() else ""
         msg = "must be 1 to 32 lower-case letters, digits and dashes, starting with a letter"
         raise Refusal(msg, hint)
     if name.startswith(RESERVED_PREFIXES):

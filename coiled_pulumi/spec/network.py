@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, WithJsonSchema, field_validator
 
+from coiled_pulumi.errors import echo
 from coiled_pulumi.spec.base import Refusal, Spec
 from coiled_pulumi.values import parse_cidr
 
@@ -30,7 +31,8 @@ def check_network_cidr(text: str) -> str:
         raise Refusal(msg, "10.0.0.0/16 is the default")
     if not LARGEST <= block.prefixlen <= SMALLEST:
         msg = f"must be a block of /{LARGEST} to /{SMALLEST}"
-        raise Refusal(msg, "AWS allows no network larger than /16")
+        large = block.prefixlen < LARGEST
+        raise Refusal(msg, "AWS's limit is /16" if large else "a smaller one has no room for every zone's subnets")
     return str(block)
 
 
@@ -61,6 +63,6 @@ class Network(Spec):
             raise Refusal(msg, "leave it out to get every zone of the region")
         if zones is not None and len(set(zones)) < len(zones):
             twice = sorted({zone for zone in zones if zones.count(zone) > 1})
-            msg = f"must name each zone once, {twice[0]} is there twice"
+            msg = f"must name each zone once, {echo(twice[0])} is there twice"
             raise Refusal(msg)
         return zones

@@ -36,14 +36,22 @@ def network_zones_exist(workspace: Workspace) -> Iterator[Problem]:
             yield Problem(
                 f"network.zones[{index}]",
                 f"must be a zone of {workspace.region}, got {echo(zone)}",
-                hint=suggest(catalog.nearest(zone, list(known), most=1)) or "it has " + ", ".join(known),
+                hint=_near_zone(workspace, zone),
             )
+
+
+def _near_zone(workspace: Workspace, zone: str) -> str:
+    known = catalog.regions()[workspace.region].zones
+    return suggest(catalog.nearest(zone, list(known), most=1)) or "it has " + ", ".join(known)
 
 
 def chosen_zones_have_subnets(workspace: Workspace) -> Iterator[Problem]:
     """The zone of the workspace and of each cluster has a subnet pair."""
     zones = zones_of(workspace)
-    if default_zone(workspace) not in zones:
+    if workspace.zone is None and default_zone(workspace) not in zones:
+        what = f"is required, its default {default_zone(workspace)} is not one of network.zones"
+        yield Problem("zone", what, hint="it lists " + ", ".join(map(echo, zones)))
+    elif default_zone(workspace) not in zones:
         yield _no_subnet(workspace, "zone", default_zone(workspace), zones)
     for name, cluster in workspace.clusters.items():
         if cluster.zone is not None and cluster.zone not in zones:
@@ -53,9 +61,9 @@ def chosen_zones_have_subnets(workspace: Workspace) -> Iterator[Problem]:
 def _no_subnet(workspace: Workspace, path: str, zone: str, zones: tuple[str, ...]) -> Problem:
     if zone not in catalog.regions()[workspace.region].zones:
         what = f"must be a zone of {workspace.region}, got {echo(zone)}"
-        return Problem(path, what, hint=suggest(catalog.nearest(zone, list(zones), most=1)))
+        return Problem(path, what, hint=_near_zone(workspace, zone))
     what = f"must be one of network.zones, got {echo(zone)}"
-    return Problem(path, what, hint="it lists " + ", ".join(zones))
+    return Problem(path, what, hint="it lists " + ", ".join(map(echo, zones)))
 
 
 def workers_fit_their_subnet(workspace: Workspace) -> Iterator[Problem]:
@@ -70,6 +78,22 @@ def workers_fit_their_subnet(workspace: Workspace) -> Iterator[Problem]:
             yield Problem(
                 f"clusters.{name}.n_workers",
                 f"must fit the private subnet of {zone}: room for {room} workers, {wanted[zone]} wanted",
+                hint="use another zone or a larger network.cidr",
+            )
+
+
+def schedulers_fit_their_subnet(workspace: Workspace) -> Iterator[Problem]:
+    """The schedulers of a zone and a NAT gateway fit in the zone's public subnet (a 64th of the network)."""
+    prefix = ipaddress.IPv4Network(workspace.network.cidr).prefixlen + 6
+    room = 2 ** (32 - prefix) - RESERVED_ADDRESSES - 1
+    wanted: Counter[str] = Counter()
+    for name, cluster in workspace.clusters.items():
+        zone = cluster.zone or default_zone(workspace)
+        wanted[zone] += 1
+        if wanted[zone] > room:
+            yield Problem(
+                f"clusters.{name}",
+                f"must fit the public subnet of {zone}: room for {room} schedulers, {wanted[zone]} wanted",
                 hint="use another zone or a larger network.cidr",
             )
 
@@ -92,6 +116,7 @@ RULES: tuple[Callable[[Workspace], Iterator[Problem]], ...] = (
     network_zones_exist,
     chosen_zones_have_subnets,
     workers_fit_their_subnet,
+    schedulers_fit_their_subnet,
     ingress_rules_distinct,
 )
 

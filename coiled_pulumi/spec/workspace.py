@@ -22,8 +22,9 @@ def _check_region(name: str) -> str:
     if name.startswith(("cn-", "us-gov-")):
         msg = "must be a region of the commercial partition"
         raise Refusal(msg, "China and GovCloud are not supported")
-    msg = "must be an AWS region"
-    raise Refusal(msg, suggest(catalog.nearest(name, list(catalog.regions()), most=1)))
+    near = catalog.nearest(name, list(catalog.regions()), most=1)
+    msg = "must be an AWS region" if near else "must be an AWS region as us-east-1"
+    raise Refusal(msg, suggest(near))
 
 
 class Workspace(Spec):

@@ -1,0 +1,1 @@
+"""How long things take, and against what: `python -m benchmarks`."""

@@ -1,0 +1,54 @@
+"""Where moto answers otherwise than AWS, and it matters to us; applied when the server starts.
+
+One file per mend. Each file's docstring says what moto does, what AWS does and where that is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from coiled_pulumi.local.mends import (
+    activities,
+    addresses,
+    dependencies,
+    disks,
+    groups,
+    images,
+    interfaces,
+    lookups,
+    nat,
+    offerings,
+    placement,
+    rules,
+    template_tags,
+    templates,
+    termination,
+    vpcs,
+)
+
+#: In the order in which they are applied; no mend relies on another one's place.
+MENDS: Final[tuple[Callable[[], None], ...]] = (
+    activities.apply,
+    addresses.apply,
+    dependencies.apply,
+    disks.apply,
+    groups.apply,
+    images.apply,
+    interfaces.apply,
+    lookups.apply,
+    nat.apply,
+    offerings.apply,
+    placement.apply,
+    rules.apply,
+    template_tags.apply,
+    templates.apply,
+    termination.apply,
+    vpcs.apply,
+)
+
+
+def apply() -> None:
+    """Change moto in this process; meant for the server's own process only, once."""
+    for mend in MENDS:
+        mend()

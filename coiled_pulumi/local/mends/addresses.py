@@ -1,0 +1,48 @@
+"""Public addresses come from 127.0.0.0/8, each once.
+
+moto draws instances' addresses from 54.214.0.0/16, which is somebody's, and elastic ones from all of
+127.0.0.0/8 by chance, the machine's own 127.0.0.1 included. AWS hands out addresses that lead to the
+instance and that no two holders share. Here only loopback leads anywhere, and nothing else may be dialled.
+
+moto also gives every instance with a public address a DNS name of AWS's real zone; AWS only does so where the
+VPC has DNS hostnames switched on. https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+#: 127.0.0.0/16 stays the machine's: 127.0.0.1, resolvers at 127.0.0.53, Debian's own name at 127.0.1.1.
+_FIRST: Final = 1
+
+
+def apply() -> None:
+    """Replace both of moto's draws by one sequence."""
+    from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+    from moto.ec2.models.instances import Instance
+
+    sequence = _addresses()
+    for module, name in (
+        (elastic_ip_addresses, "random_ip"),
+        (elastic_network_interfaces, "random_public_ip"),
+    ):
+        setattr(module, name, lambda: next(sequence))
+
+    named = Instance.public_dns_name.fget
+
+    def public_dns_name(self: Any) -> str | None:
+        vpc = self.ec2_backend.vpcs.get(self.vpc_id)
+        return named(self) if vpc is not None and vpc.enable_dns_hostnames else None
+
+    Instance.public_dns_name = property(public_dns_name)
+
+
+def _addresses() -> Iterator[str]:
+    """Count through the range, leaving out what looks like a network's or a broadcast address.
+
+    An address that was given back is not given out again: the range outlasts any run.
+    """
+    for a, b, c in itertools.product(range(_FIRST, 255), range(256), range(1, 255)):
+        yield f"127.{a}.{b}.{c}"

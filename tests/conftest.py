@@ -1,0 +1,46 @@
+"""Isolation: no test sees the user's home or settings, and none talks to anything but this machine."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from _support import sockets  # noqa: E402 the folder has to be on the path first
+
+#: These run servers on the loopback interface; nothing else needs a socket.
+LOOPBACK = ("engine", "local", "policies", "unit/engine", "unit/local")
+#: These run the real engine, which is installed under the user's home.
+REAL_HOME = ("engine", "local", "policies")
+#: Variables that would make a test's outcome depend on who runs it.
+STRAY = ("AWS_", "PULUMI_", "COILED_", "FORCE_COLOR", "TTY_")
+
+sockets.install()
+
+
+def _stands_in(request: pytest.FixtureRequest, folders: tuple[str, ...]) -> bool:
+    return any(request.path.is_relative_to(HERE / folder) for folder in folders)
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request):
+    with sockets.only("loopback" if _stands_in(request, LOOPBACK) else "nothing"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _environment(request, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("NO_COLOR", "1")
+    if _stands_in(request, REAL_HOME):
+        return
+    for name in os.environ:
+        if name.startswith(STRAY):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CONFIG", "CACHE", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))

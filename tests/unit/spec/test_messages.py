@@ -1,0 +1,88 @@
+"""How a mistake is told."""
+
+import pytest
+
+from coiled_pulumi.errors import MAX_ECHO, echo
+from coiled_pulumi.spec import load
+from coiled_pulumi.spec.base import suggest
+from coiled_pulumi.spec.messages import known_keys, line_of
+from coiled_pulumi.spec.workspace import Workspace
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "null"), (True, "true"), (False, "false"), (5, "5"), (-1.5, "-1.5"), ("", "''"),
+        ("dev", "'dev'"),
+        ("a\nb", "'a\\nb'"), ("\x1b[31m", "'\\x1b[31m'"), ("\u202e", "'\\u202e'"), ("ü", "'\\xfc'"),
+        ([], "an empty list"), ([1], "a list"), ((1,), "a list"), ({}, "an empty mapping"),
+        ({"a": 1}, "a mapping"),
+    ],
+)  # fmt: skip
+def test_echo(value, text):
+    assert echo(value) == text
+
+
+@pytest.mark.parametrize("length", [MAX_ECHO - 2, MAX_ECHO - 1, MAX_ECHO, 10_000])
+def test_echo_is_clipped(length):
+    text = echo("x" * length)
+
+    assert len(text) <= MAX_ECHO
+    assert text.endswith("...") == (length > MAX_ECHO - 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ((), ["name", "region", "zone", "network", "ingress", "logs", "tags", "clusters"]),
+        (("network",), ["cidr", "zones", "layout"]),
+        (("ingress", 3), ["ports", "cidr"]),
+        (("logs",), ["retention_days"]),
+        (("clusters", "any"), ["n_workers", "zone", "scheduler", "worker"]),
+        (("clusters", "any", "worker"), ["instance_type", "disk"]),
+        (("clusters", "any", "scheduler", "disk"), ["size"]),
+        (("tags",), []),
+        (("network", "cidr"), []),
+        (("nowhere", "at", "all"), []),
+    ],
+)
+def test_known_keys(path, keys):
+    assert known_keys(Workspace, path) == keys
+
+
+def test_known_keys_are_lower_case_so_that_a_near_one_is_found_from_any_case():
+    def walk(path):
+        for key in known_keys(Workspace, path):
+            assert key == key.lower()
+            for inner in ((*path, key), (*path, key, 0), (*path, key, "x")):
+                walk(inner)
+
+    walk(())
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [([], ""), (["a"], "did you mean a"), (["a", "b", "c"], "did you mean a, b or c")]
+)
+def test_suggest(words, text):
+    assert suggest(words) == text
+
+
+def test_line_of_the_nearest_thing_around():
+    lines = {(): 1, ("network",): 3}
+
+    assert line_of(lines, ("network", "cidr")) == 3
+    assert line_of(lines, ("name",)) == 1
+    assert line_of({}, ("name",)) == 0
+
+
+def test_values_of_pulumi_have_no_lines():
+    with pytest.raises(Exception, match=r"^Pulumi\.dev\.yaml: name: is required$"):
+        load.validate({}, source="Pulumi.dev.yaml")
+
+
+def test_hints_beyond_the_listed_problems_are_not_looked_for():
+    value = {"name": "dev", **{f"regio{i:02}": 1 for i in range(30)}}
+    with pytest.raises(load.SpecErrors) as caught:
+        load.validate(value, source="f")
+
+    assert [bool(problem.hint) for problem in caught.value.problems] == [True] * 20 + [False] * 10
