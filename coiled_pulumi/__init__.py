@@ -1,11 +1,11 @@
 """Dask clusters on your own AWS account: an open, self-hosted Coiled on plain Pulumi."""
 
-from importlib.metadata import version as _version
-
 
 def __getattr__(name: str) -> str:
-    """Look the version up only when somebody asks."""
+    """Look the version up only when somebody asks: the look-up costs more than the rest of `--help`."""
     if name == "__version__":
-        return _version("coiled-pulumi")
+        from importlib.metadata import version
+
+        return version("coiled-pulumi")
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)

@@ -1,0 +1,1 @@
+"""What the command line does with the engine: which workspace, which events, which errors."""

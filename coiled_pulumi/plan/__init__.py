@@ -1,0 +1,1 @@
+"""What will exist: pure functions from a checked spec."""

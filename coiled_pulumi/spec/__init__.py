@@ -1,0 +1,1 @@
+"""The user's vocabulary: frozen Pydantic models, and the way from YAML to them."""

@@ -18,7 +18,7 @@ _KEPT: Final = 5000
 
 def apply() -> None:
     """Note launches and ends of a group's members, and answer the call that lists them."""
-    from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+    from moto.autoscaling.models import FakeAutoScalingGroup
     from moto.autoscaling.responses import AutoScalingResponse
     from moto.ec2.models.instances import InstanceBackend
 
@@ -40,7 +40,7 @@ def apply() -> None:
     def describe_scaling_activities(self: Any) -> Any:
         from moto.core.responses import ActionResult
 
-        return ActionResult({"Activities": _asked(self, AutoScalingBackend)})
+        return ActionResult({"Activities": _asked(self)})
 
     FakeAutoScalingGroup.replace_autoscaling_group_instances = replace
     InstanceBackend.terminate_instances = terminate_instances
@@ -111,7 +111,7 @@ def _shares(group: Any, count: int) -> list[tuple[str | None, int]]:
     return [*shares.items(), (names[0], left)] if left else list(shares.items())
 
 
-def _asked(response: Any, _: Any) -> list[dict[str, Any]]:
+def _asked(response: Any) -> list[dict[str, Any]]:
     name = response._get_param("AutoScalingGroupName")
     wanted = set(response._get_param("ActivityIds", []) or [])
     kept = response.autoscaling_backend.__dict__.get("_coiled_activities", [])

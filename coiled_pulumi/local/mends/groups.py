@@ -18,11 +18,10 @@ from typing import Any
 
 def apply() -> None:
     """Replace the three steps of a group's life that differ."""
-    from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
+    from moto.autoscaling.models import FakeAutoScalingGroup
     from moto.autoscaling.responses import AutoScalingResponse
 
     resize, update = FakeAutoScalingGroup.set_desired_capacity, FakeAutoScalingGroup.update
-    delete = AutoScalingBackend.delete_auto_scaling_group
 
     def set_desired_capacity(self: Any, new_capacity: int | None) -> None:
         wanted = self.min_size if new_capacity is None else new_capacity
@@ -40,25 +39,27 @@ def apply() -> None:
             self.min_size, self.max_size = before
             raise
 
-    def delete_auto_scaling_group(self: Any) -> Any:
-        name = self._get_param("AutoScalingGroupName")
-        group = self.autoscaling_backend.autoscaling_groups.get(name)
-        if group is not None and group.instance_states:
-            if not self._get_bool_param("ForceDelete", if_none=False):
-                raise _in_use()
-            for member in group.instance_states:
-                member.protected_from_scale_in = False
-        if group is not None:
-            group.min_size = 0
-        delete(self.autoscaling_backend, name)
-        from moto.core.responses import EmptyResult
-
-        return EmptyResult()
-
     FakeAutoScalingGroup.set_desired_capacity = set_desired_capacity
     FakeAutoScalingGroup.update = updated
-    AutoScalingResponse.delete_auto_scaling_group = delete_auto_scaling_group
+    AutoScalingResponse.delete_auto_scaling_group = _delete
     _pass_version(FakeAutoScalingGroup)
+
+
+def _delete(response: Any) -> Any:
+    """Answer DeleteAutoScalingGroup."""
+    from moto.core.responses import EmptyResult
+
+    name = response._get_param("AutoScalingGroupName")
+    group = response.autoscaling_backend.autoscaling_groups.get(name)
+    if group is not None and group.instance_states:
+        if not response._get_bool_param("ForceDelete", if_none=False):
+            raise _in_use()
+        for member in group.instance_states:
+            member.protected_from_scale_in = False
+    if group is not None:
+        group.min_size = 0
+    response.autoscaling_backend.delete_auto_scaling_group(name)
+    return EmptyResult()
 
 
 def _check_bounds(group: Any, wanted: int) -> None:

@@ -67,7 +67,7 @@ def require(subnet: Any, count: int) -> None:
 
 
 def _choose_subnet(launch: Launch) -> None:
-    """Take the default VPC's subnet where the launch names none: moto takes it too, but not an address of it."""
+    """Take the default VPC's subnet where the launch names none: moto does too, but no address of it."""
     options = launch.options
     nics = options.get("nics") or []
     primary = next((nic for nic in nics if int(nic.get("DeviceIndex") or 0) == 0), {})

@@ -17,7 +17,6 @@ def apply() -> None:
     from moto.ec2.models.amis import AmiBackend
     from moto.ec2.models.core import TaggedEC2Resource
     from moto.ec2.models.instances import InstanceBackend
-    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
 
     search = AmiBackend.describe_images
 
@@ -47,14 +46,17 @@ def apply() -> None:
                 return [self.amis[wanted]]
         return search(self, ami_ids, filters, *rest, **options)
 
-    def get_tags(self: Any) -> list[dict[str, str]]:
-        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "") if self.id else ""
-        return [
-            {"resource_id": self.id, "key": key, "value": value, "resource_type": kind}
-            for key, value in list(self.ec2_backend.tags.get(self.id, {}).items())
-        ]
-
-    TaggedEC2Resource.get_tags = get_tags
+    TaggedEC2Resource.get_tags = _get_tags
     AmiBackend.describe_images = describe_images
     InstanceBackend.get_instance_by_id = get_instance_by_id
     InstanceBackend.get_instance = get_instance
+
+
+def _get_tags(resource: Any) -> list[dict[str, str]]:
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id), "") if resource.id else ""
+    return [
+        {"resource_id": resource.id, "key": key, "value": value, "resource_type": kind}
+        for key, value in list(resource.ec2_backend.tags.get(resource.id, {}).items())
+    ]
