@@ -41,7 +41,7 @@ def commands(rounds: int) -> list[Finding]:
     rounds *= PER_ROUND
     with tempfile.TemporaryDirectory() as folder:
         many = Path(folder) / "many.yaml"
-        # As JSON, which is YAML too: a YAML writer would make aliases of what is equal, and those are limited.
+        # As JSON, which is YAML too: a YAML writer would alias what is equal, and aliases are limited.
         many.write_text(json.dumps(with_clusters(CLUSTERS)))
         validate = ["validate", "--file", str(DEV)]
         plan = ["plan", "--file", str(many), "--json"]

@@ -125,8 +125,11 @@ def _regional(client: Clients, region: str, workspace: str) -> Iterator[tuple[st
         filters = _filters(workspace)
         if kind == "instance":  # a group that was scaled in has thousands of ended ones
             filters += [{"Name": "instance-state-name", "Values": list(_LIVE)}]
-        for item in _pages(ec2, call, key, Filters=filters):
-            if _state(item) not in gone:
+        # The one call of EC2 whose parameter is called so.
+        filter_name = "Filter" if kind == "nat_gateway" else "Filters"
+        for item in _pages(ec2, call, key, **{filter_name: filters}):
+            # Asked again here: not every call of moto's takes every filter.
+            if _state(item) not in gone and _ours(item.get("Tags") or item.get("TagSet") or [], workspace):
                 yield kind, item[name]
     for group in _pages(client("autoscaling", region), "describe_auto_scaling_groups", "AutoScalingGroups"):
         if _ours(group.get("Tags", []), workspace):

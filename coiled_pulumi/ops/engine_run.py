@@ -128,7 +128,7 @@ def failure(code: int, progress: Progress, text: str) -> CoiledPulumiError:
         return PolicyError("a mandatory policy is violated\n" + "\n".join(lines))
     said = [d.message for d in progress.errors] or _complaints(text)
     what = "\n".join(dict.fromkeys(said)) or f"pulumi ended with exit code {code}"
-    hint = _hint(what)
+    hint = _hint(progress, what)
     if code in _BY_CODE:
         return _BY_CODE[code](what, hint)
     failed = any(row.state == "failed" for row in progress.rows.values()) or progress.rows
@@ -137,6 +137,9 @@ def failure(code: int, progress: Progress, text: str) -> CoiledPulumiError:
 
 #: A piece of what the engine says, and the next step.
 _HINTS = (
+    # hashicorp/terraform-provider-aws issue 45303: a refresh fails on a rule that is gone, instead of noting it.
+    ("Missing Resource Identity", "it was deleted outside of Pulumi; make it anew: pulumi state delete '{urn}' && "
+     "coiled-pulumi up"),
     ("currently locked by", "another run is at work; if none is: pulumi cancel"),
     ("passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase of this backend"),
     ("PULUMI_ACCESS_TOKEN", "set PULUMI_BACKEND_URL, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
@@ -144,8 +147,11 @@ _HINTS = (
 )  # fmt: skip
 
 
-def _hint(what: str) -> str:
-    return next((hint for piece, hint in _HINTS if piece in what), "")
+def _hint(progress: Progress, what: str) -> str:
+    for piece, hint in _HINTS:
+        if piece in what:
+            return hint.format(urn=next((d.urn for d in progress.errors if piece in d.message), "URN"))
+    return ""
 
 
 def _complaints(text: str) -> list[str]:

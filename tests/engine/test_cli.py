@@ -1,6 +1,8 @@
 """Our command line on the real engine, for a workspace file that stands alone in a folder."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -66,21 +68,35 @@ def test_a_second_up_and_a_refresh_have_nothing_to_do(bench, folder):
         assert json.loads(done.stdout)["resources"] == []
 
 
-def test_what_was_deleted_behind_our_back_is_drift_and_comes_back(bench, folder):
+def test_what_was_changed_and_deleted_behind_our_back_is_drift_and_is_repaired(bench, folder):
+    bench.client("logs").put_retention_policy(logGroupName="solo", retentionInDays=7)
+    bench.client("iam").delete_role_policy(RoleName="solo", PolicyName="solo")
+    drift = {("update", "solo-logs"), ("delete", "solo-policy")}
+    assert changed(bench, folder, "refresh", "--preview-only") == drift
+    assert changed(bench, folder, "refresh", "--yes") == drift
+    assert changed(bench, folder, "up", "--yes") == {("update", "solo-logs"), ("create", "solo-policy")}
+    assert changed(bench, folder, "refresh", "--preview-only") == set()
+
+
+def changed(bench, folder, *arguments) -> set[tuple[str, str]]:
+    done = bench.cli(*arguments, "--file", "solo.yaml", "--json", folder=folder)
+    return {(row["op"], row["name"]) for row in json.loads(done.stdout)["resources"]}
+
+
+def test_a_rule_that_is_gone_stops_a_refresh_and_the_hint_is_the_way_out(bench, folder):
     ec2 = bench.client("ec2")
-    (group,) = [
-        group
-        for group in ec2.describe_security_groups()["SecurityGroups"]
-        if group["GroupName"].startswith("solo-scheduler-group")
-    ]
+    groups = ec2.describe_security_groups()["SecurityGroups"]
+    group = next(group for group in groups if group["GroupName"].startswith("solo-scheduler-group"))
     ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
-    done = bench.cli("refresh", "--file", "solo.yaml", "--preview-only", "--json", folder=folder)
-    drift = json.loads(done.stdout)["resources"]
-    assert [(row["op"], row["name"]) for row in drift] == [("delete", "solo-scheduler-ingress-8786-from-me")]
-    bench.cli("refresh", "--file", "solo.yaml", "--yes", folder=folder)
-    done = bench.cli("up", "--file", "solo.yaml", "--yes", "--json", folder=folder)
-    repaired = json.loads(done.stdout)["resources"]
-    assert [(row["op"], row["name"]) for row in repaired] == [("create", "solo-scheduler-ingress-8786-from-me")]
+    done = bench.cli("refresh", "--file", "solo.yaml", "--yes", "--json", folder=folder, code=4)
+    hint = json.loads(done.stdout)["error"]["hint"]
+    urn = re.search(r"pulumi state delete '(.*)'", hint)[1]
+    bench.run(["pulumi", "state", "delete", urn, "--yes", "--stack", "solo"], folder=project_of(bench))
+    assert changed(bench, folder, "up", "--yes") == {("create", "solo-scheduler-ingress-8786-from-me")}
+
+
+def project_of(bench):
+    return next((Path(bench.env["XDG_STATE_HOME"]) / "coiled-pulumi" / "projects").glob("*/solo"))
 
 
 def test_a_refusal_of_aws_is_a_line_with_exit_code_4_and_the_next_run_goes_on(bench, folder):
