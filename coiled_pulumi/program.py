@@ -30,7 +30,12 @@ def main() -> None:
 
 def render(plan: model.Workspace) -> None:
     """Make everything of a plan and export the record of it."""
-    provider = pulumi_aws.Provider(f"aws-{plan.region}", region=plan.region, max_retries=MAX_RETRIES)
+    provider = pulumi_aws.Provider(
+        f"aws-{plan.region}",
+        region=plan.region,
+        max_retries=MAX_RETRIES,
+        allowed_account_ids=[plan.account] if plan.account else None,
+    )
     workspace = Workspace(plan, pulumi.ResourceOptions(providers=[provider]))
     pulumi.export(outputs.KEY, _record(plan, workspace))
 

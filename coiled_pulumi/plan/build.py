@@ -35,6 +35,7 @@ def build(spec: WorkspaceSpec) -> Workspace:
         identity=plan_identity(tagger, spec.region),
         logs=LogGroup(log_group.key, log_group.name, log_group.tags, retention_days=spec.logs.retention_days),
         images=plan_images(tagger, {image_key(machine.instance_type) for machine in machines}),
+        account=spec.account,
         clusters=tuple(_cluster(tagger, spec, name, spec.clusters[name]) for name in sorted(spec.clusters)),
     )
 

@@ -173,6 +173,8 @@ class Workspace:
     logs: LogGroup
     images: tuple[Image, ...]
     clusters: tuple[Cluster, ...] = field(default=())
+    #: The only account that this may be applied to, or None for any.
+    account: str | None = None
     version: int = VERSION
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -27,6 +28,13 @@ def _check_region(name: str) -> str:
     raise Refusal(msg, suggest(near))
 
 
+def _check_account(number: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", number):
+        msg = "must be an AWS account number of 12 digits"
+        raise Refusal(msg, "aws sts get-caller-identity shows it")
+    return number
+
+
 class Workspace(Spec):
     """Everything that one team shares."""
 
@@ -35,6 +43,9 @@ class Workspace(Spec):
 
     region: Annotated[str, AfterValidator(_check_region)] = "us-east-1"
     """AWS region of everything in the workspace."""
+
+    account: Annotated[str, AfterValidator(_check_account)] | None = None
+    """AWS account number, in quotes. With credentials of any other account nothing is changed. Default: any account."""
 
     zone: str | None = None
     """Availability zone of clusters that name none, and of the NAT gateway. Default: the region's first."""

@@ -117,3 +117,11 @@ def test_destroy_deletes_everything(bench, folder):
     done = bench.cli("destroy", "--file", "solo.yaml", "--yes", "--json", folder=folder)
     assert {row["op"] for row in json.loads(done.stdout)["resources"]} == {"delete"}
     assert bench.inventory("solo") == {}
+
+
+def test_credentials_of_another_account_change_nothing(bench, folder):
+    (folder / "other.yaml").write_text(FILE.replace("name: solo", 'name: other\naccount: "999999999999"'))
+    mark = bench.mark()
+    done = bench.cli("up", "--file", "other.yaml", "--yes", folder=folder, code=4)
+    assert "123456789012" in done.stderr
+    assert bench.mutations_since(mark) == []

@@ -34,7 +34,7 @@ def test_echo_is_clipped(length):
 @pytest.mark.parametrize(
     ("path", "keys"),
     [
-        ((), ["name", "region", "zone", "network", "ingress", "logs", "tags", "clusters"]),
+        ((), ["name", "region", "account", "zone", "network", "ingress", "logs", "tags", "clusters"]),
         (("network",), ["cidr", "zones", "layout"]),
         (("ingress", 3), ["ports", "cidr"]),
         (("logs",), ["retention_days"]),

@@ -15,6 +15,7 @@ def test_defaults():
     assert _spec(clusters={"main": {}}).model_dump() == {
         "name": "dev",
         "region": "us-east-1",
+        "account": None,
         "zone": None,
         "network": {"cidr": "10.0.0.0/16", "zones": None, "layout": 1},
         "ingress": ({"ports": ("22", "8787", "8786"), "cidr": "0.0.0.0/0"},),
