@@ -31,6 +31,7 @@ _HOW = """
 Times are of whole processes, by the wall clock, from before the process starts until it has ended.
 The two sides of a row take turns in one run (A B, B A, A B ...), after a warm-up of both that is not counted.
 A, s and B, s are medians; A/B is the median of the rounds' ratios, min and max are of these.
+Per round, stacks go up once, up again three times and down once; commands run four times.
 Stacks are brought up by bare `pulumi up --skip-preview` on a local AWS that was started for the run.
 Its answers take milliseconds; the AWS provider's fixed waits (5 s for an instance profile, 10 s for an
 instance) are the real ones.

@@ -22,7 +22,7 @@ import yaml
 _LIMIT = 1800
 #: Lines of a failed command that the error repeats.
 _TAIL = 25
-_COUNT = re.compile(r"^\s+[-+~]{1,2} (\d+) (?:created|updated|replaced|deleted)", re.MULTILINE)
+_COUNT = re.compile(r"^\s+[-+~]{1,2} ?(\d+) (?:created|updated|replaced|deleted)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

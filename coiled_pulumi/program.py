@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws
 
 from coiled_pulumi import me, outputs
-from coiled_pulumi.components.workspace import Workspace
 from coiled_pulumi.errors import CoiledPulumiError, Problem, SpecErrors
 from coiled_pulumi.plan import firewall, model
 from coiled_pulumi.plan.build import build
 from coiled_pulumi.spec import load
+
+if TYPE_CHECKING:
+    from coiled_pulumi.components.workspace import Workspace
 
 #: Attempts of one AWS call. The provider's own 25 are up to an hour of silence on a lack of capacity; 8 give up
 #: after about 15 seconds, and after about 4 minutes of throttling.
@@ -20,24 +26,39 @@ MAX_RETRIES = 8
 
 
 def main() -> None:
+    """Have Pulumi run the entrypoint: what every program folder of ours calls."""
+    pulumi.run(entrypoint)
+
+
+async def entrypoint() -> dict[str, Any]:
     """Render the workspace of the current stack; a mistake in its file ends in its own lines, no traceback."""
     try:
         plan = firewall.resolve_me(build(_spec().workspace), me.address)
     except CoiledPulumiError as error:
         raise pulumi.RunError(str(error)) from None
-    render(plan)
+    return await render(plan)
 
 
-def render(plan: model.Workspace) -> None:
-    """Make everything of a plan and export the record of it."""
+async def render(plan: model.Workspace) -> dict[str, Any]:
+    """Make everything of a plan; give the stack's outputs."""
     provider = pulumi_aws.Provider(
         f"aws-{plan.region}",
         region=plan.region,
         max_retries=MAX_RETRIES,
         allowed_account_ids=[plan.account] if plan.account else None,
     )
-    workspace = Workspace(plan, pulumi.ResourceOptions(providers=[provider]))
-    pulumi.export(outputs.KEY, _record(plan, workspace))
+    components = await _components()
+    workspace = components.Workspace(plan, pulumi.ResourceOptions(providers=[provider]))
+    return {outputs.KEY: _record(plan, workspace)}
+
+
+async def _components() -> ModuleType:
+    """Import the components in a thread: the engine starts the plugin for the provider at the same time.
+
+    Either takes most of a second, which is a quarter of an `up` that has nothing to do.
+    """
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(None, importlib.import_module, "coiled_pulumi.components.workspace")
 
 
 def _spec() -> load.Loaded:
@@ -45,7 +66,9 @@ def _spec() -> load.Loaded:
     source = f"Pulumi.{stack}.yaml"
     value = pulumi.Config("coiled").get_object("workspace")
     if value is None:
-        problem = Problem("config", f"must have the key '{load.CONFIG_KEY}'", hint="coiled-pulumi init writes one")
+        problem = Problem(
+            "config", f"must have the key '{load.CONFIG_KEY}'", hint="coiled-pulumi init writes one"
+        )
         raise SpecErrors(source, (problem,))
     loaded = load.validate_given(value, source)
     if loaded.workspace.name != stack:

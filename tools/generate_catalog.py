@@ -19,9 +19,26 @@ FOREIGN = ("cn-", "us-gov-", "us-iso", "eu-isoe", "eusc-")
 
 #: On in every account without asking: the regions from before 20 March 2019.
 #: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
-ALWAYS_ON = set(
-    "ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 "
-    "eu-central-1 eu-north-1 eu-west-1 eu-west-2 eu-west-3 sa-east-1 us-east-1 us-east-2 us-west-1 us-west-2".split()
+ALWAYS_ON = frozenset(
+    [
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ]
 )
 
 

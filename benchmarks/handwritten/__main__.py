@@ -77,20 +77,15 @@ tables = {
     tier: ec2.RouteTable(f"{NAME}-{tier}", vpc_id=network.id, tags=tags(f"{NAME}-{tier}"), opts=aws)
     for tier in ("public", "private")
 }
-to_internet = ec2.Route(
-    f"{NAME}-public",
-    route_table_id=tables["public"].id,
-    destination_cidr_block="0.0.0.0/0",
-    gateway_id=internet.id,
-    opts=aws,
-)
-to_nat = ec2.Route(
-    f"{NAME}-private",
-    route_table_id=tables["private"].id,
-    destination_cidr_block="0.0.0.0/0",
-    nat_gateway_id=nat.id,
-    opts=aws,
-)
+to_all = {"destination_cidr_block": "0.0.0.0/0", "opts": aws}
+out = {
+    "public": ec2.Route(
+        f"{NAME}-public", route_table_id=tables["public"].id, gateway_id=internet.id, **to_all
+    ),
+    "private": ec2.Route(
+        f"{NAME}-private", route_table_id=tables["private"].id, nat_gateway_id=nat.id, **to_all
+    ),
+}
 for (tier, zone), subnet in subnets.items():
     ec2.RouteTableAssociation(
         f"{NAME}-{tier}-{zone}", subnet_id=subnet.id, route_table_id=tables[tier].id, opts=aws
@@ -106,19 +101,18 @@ ec2.VpcEndpoint(
 )
 
 # Who may talk to whom.
-inside = ec2.SecurityGroup(
-    f"{NAME}-cluster-group",
-    vpc_id=network.id,
-    description=f"{NAME}: Members of the workspace's clusters",
-    tags=tags(f"{NAME}-cluster-group"),
-    opts=aws,
-)
-outside = ec2.SecurityGroup(
-    f"{NAME}-scheduler-group",
-    vpc_id=network.id,
-    description=f"{NAME}: Reaches schedulers from outside",
-    tags=tags(f"{NAME}-scheduler-group"),
-    opts=aws,
+inside, outside = (
+    ec2.SecurityGroup(
+        f"{NAME}-{of}-group",
+        vpc_id=network.id,
+        description=f"{NAME}: {description}",
+        tags=tags(f"{NAME}-{of}-group"),
+        opts=aws,
+    )
+    for of, description in (
+        ("cluster", "Members of the workspace's clusters"),
+        ("scheduler", "Reaches schedulers from outside"),
+    )
 )
 vpc.SecurityGroupIngressRule(
     f"{NAME}-cluster-ingress",
@@ -153,15 +147,13 @@ for port, purpose in ((22, "SSH"), (8786, "Dask protocol"), (8787, "Dask dashboa
 
 # What instances may do, and where they log.
 trust = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+LOGS = f"arn:aws:logs:{REGION}:*:log-group:{NAME}"
 rights = [
     {
         "Sid": "WriteOwnLogs",
         "Effect": "Allow",
         "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        "Resource": [
-            f"arn:aws:logs:{REGION}:*:log-group:{NAME}",
-            f"arn:aws:logs:{REGION}:*:log-group:{NAME}:log-stream:*",
-        ],
+        "Resource": [LOGS, f"{LOGS}:log-stream:*"],
     },
     {
         "Sid": "OwnParameters",
@@ -212,7 +204,7 @@ scheduler = ec2.Instance(
     user_data_replace_on_change=True,
     tags=scheduler_tags,
     volume_tags=scheduler_tags,
-    opts=after(to_internet),
+    opts=after(out["public"]),
 )  # fmt: skip
 worker_tags = tags(f"{NAME}-worker", cluster="main", role="worker")
 disk = {"encrypted": "true", "volume_type": "gp3", "volume_size": 100, "delete_on_termination": "true"}
@@ -243,25 +235,14 @@ workers = autoscaling.Group(
     wait_for_capacity_timeout="0",
     force_delete=True,
     tags=[{"key": key, "value": value, "propagate_at_launch": False} for key, value in group_tags.items()],
-    opts=after(to_nat),
+    opts=after(out["private"]),
 )
 
-pulumi.export(
-    "workspace",
-    {
-        "version": 1,
-        "name": NAME,
-        "region": REGION,
-        "vpc_id": network.id,
-        "nat_address": address.public_ip,
-        "subnets": {f"{tier}-{zone}": subnet.id for (tier, zone), subnet in subnets.items()},
-        "groups": {"cluster-group": inside.id, "scheduler-group": outside.id},
-        "role_arn": role.arn,
-        "instance_profile": profile.name,
-        "log_group": logs.name,
-        "scheduler_id": scheduler.id,
-        "scheduler_address": scheduler.public_ip,
-        "scheduler_private_address": scheduler.private_ip,
-        "worker_group": workers.name,
-    },
-)
+record = {"version": 1, "name": NAME, "region": REGION}
+record |= {"vpc_id": network.id, "nat_address": address.public_ip}
+record["subnets"] = {f"{tier}-{zone}": subnet.id for (tier, zone), subnet in subnets.items()}
+record["groups"] = {"cluster-group": inside.id, "scheduler-group": outside.id}
+record |= {"role_arn": role.arn, "instance_profile": profile.name, "log_group": logs.name}
+record |= {"scheduler_id": scheduler.id, "worker_group": workers.name}
+record |= {"scheduler_address": scheduler.public_ip, "scheduler_private_address": scheduler.private_ip}
+pulumi.export("workspace", record)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
+import typer.main
 
 from coiled_pulumi.cli import (
     destroy,
@@ -24,31 +26,74 @@ from coiled_pulumi.cli import (
     validate,
 )
 from coiled_pulumi.cli.console import Console
-from coiled_pulumi.errors import CancelledError, CoiledPulumiError, SpecErrors
+from coiled_pulumi.errors import CancelledError, CoiledPulumiError, SpecErrors, UsageError
+
+#: What typer raises for wrong options and arguments; it exports only what is derived from it.
+_Misuse: type[Any] = typer.BadParameter.__bases__[0]
+#: What typer makes of a Ctrl-C while a verb runs, in the way of shells: 128 and the signal's number.
+_INTERRUPTED = 130
+
+_EXIT_CODES = """\b
+Exit codes:
+  0 done                    5 a mandatory policy is violated
+  1 any other error         6 no such stack
+  2 wrong option or file    7 changes where none were expected
+  3 credentials             8 cancelled
+  4 AWS refused             9 took too long"""
 
 app = typer.Typer(
     name="coiled-pulumi",
     help="Dask clusters on your own AWS account: one YAML file, plain Pulumi.",
+    epilog=_EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # Plain help: rich costs more to import than everything else that --help needs.
     rich_markup_mode=None,
 )
-app.command("init")(init.init)
-app.command("validate")(validate.validate)
-app.command("plan")(plan.plan)
-app.command("preview")(preview.preview)
-app.command("up")(up.up)
-app.command("refresh")(refresh.refresh)
-app.command("destroy")(destroy.destroy)
-app.command("outputs")(outputs.outputs)
-app.command("schema")(schema.schema)
-app.command("doctor")(doctor.doctor)
+
+
+def _add(verb: Callable[..., None], short: str, *examples: str) -> None:
+    """Add a verb with the line that lists it and with examples of what to type after its name."""
+    name = verb.__name__
+    lines = [f"  coiled-pulumi {name} {example}".rstrip() for example in examples]
+    app.command(name, short_help=short, epilog="\b\n" + "\n".join(["Examples:", *lines]))(verb)
+
+
+_add(
+    init.init,
+    "Write a workspace file, and a project around it.",
+    "",
+    "--name prod --region eu-west-1 --yes",
+    "--file lab.yaml",
+)
+_add(validate.validate, "Check a workspace file.", "--stack dev", "--file lab.yaml --json")
+_add(
+    plan.plan,
+    "Show what a file comes to; needs no AWS.",
+    "--stack dev",
+    "--tree",
+    "--json",
+    "--svg network.svg",
+)
+_add(
+    preview.preview,
+    "Show what `up` would change.",
+    "--stack dev",
+    "--policy-pack policies --expect-no-changes",
+)
+_add(up.up, "Make what the file says.", "--stack dev", "--stack prod --yes --policy-pack policies")
+_add(
+    refresh.refresh, "Find what changed outside of Pulumi.", "--stack dev --preview-only", "--stack dev --yes"
+)
+_add(outputs.outputs, "Show addresses and names of what is up.", "--stack dev", "--stack dev --json")
+_add(destroy.destroy, "Delete a workspace.", "--stack dev --preview-only", "--stack dev --yes")
+_add(schema.schema, "Print the JSON Schema of a file.", "> stack-file.schema.json")
+_add(doctor.doctor, "Tell what is used and what is wrong.", "", "--json")
 app.add_typer(engine.app, name="engine")
 app.add_typer(local.app, name="local")
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 typer's callback form
+def _version(value: bool) -> None:
     if value:
         from importlib.metadata import version
 
@@ -58,7 +103,9 @@ def _version(value: bool) -> None:  # noqa: FBT001 typer's callback form
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     pass
 
@@ -73,23 +120,66 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command line; give the exit code."""
     console = Console(as_json="--json" in arguments)
     try:
-        app(list(arguments), prog_name="coiled-pulumi")
+        code = _commands()(list(arguments), prog_name="coiled-pulumi", standalone_mode=False)
+        sys.stdout.flush()
     except SystemExit as leave:
-        return leave.code if isinstance(leave.code, int) else 0
+        # Completion leaves so; and typer itself does when nobody reads on.
+        code = 0 if _is_broken_pipe(leave.__context__) else leave.code
+    except BrokenPipeError:
+        _hush()
+        code = 0
+    except _Misuse as error:
+        return _misused(console, error)
     except CoiledPulumiError as error:
         return _fail(console, error)
-    except KeyboardInterrupt:
+    except typer.Abort:
+        console.note("")  # the question stands on an open line
         return _fail(console, CancelledError("stopped by you"))
-    except BrokenPipeError:
-        # `coiled-pulumi plan | head`: nobody reads on; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(console, CoiledPulumiError(f"{where}{(error.strerror or str(error)).lower()}"))
+    if code == _INTERRUPTED:
+        return _fail(console, CancelledError("stopped by you"))
+    return code if isinstance(code, int) else 0
+
+
+@functools.cache
+def _commands() -> Callable[..., Any]:
+    """Make what reads a command line out of the table, once."""
+    return typer.main.get_command(app)
+
+
+def _is_broken_pipe(error: BaseException | None) -> bool:
+    if isinstance(error, BrokenPipeError):
+        _hush()
+        return True
+    return False
+
+
+def _hush() -> None:
+    """After `coiled-pulumi plan | head`: nobody reads on; keep Python from complaining at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # type: ignore[union-attr]
+
+
+def _misused(console: Console, error: Any) -> int:
+    """Say what is wrong with the options in our own form; a group without a verb shows its help."""
+    text = error.format_message().strip().rstrip(".")
+    if error.ctx is not None and type(error).__name__ == "NoArgsIsHelpError":
+        console.note(error.ctx.get_help())
+        return UsageError.exit_code
+    command = error.ctx.command_path if error.ctx else "coiled-pulumi"
+    return _fail(console, UsageError(text[:1].lower() + text[1:], f"{command} --help"))
 
 
 def _fail(console: Console, error: CoiledPulumiError) -> int:
     if console.as_json:
-        lines = str(error).splitlines() if isinstance(error, SpecErrors) else [error.what]
-        detail = {"kind": type(error).__name__, "what": lines, "hint": error.hint, "exit_code": error.exit_code}
-        typer.echo(json.dumps({"error": detail}))
+        lines = (str(error) if isinstance(error, SpecErrors) else error.what).splitlines()
+        detail = {
+            "kind": type(error).__name__,
+            "what": lines,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+        console.data({"version": 1, "error": detail})
     console.error(error)
     return error.exit_code

@@ -7,10 +7,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from coiled_pulumi.errors import CoiledPulumiError, SpecErrors
+from coiled_pulumi.errors import CancelledError, CoiledPulumiError, SpecErrors
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+
+#: Columns where there is no terminal; longer than any line of ours.
+_WIDE = 1000
 
 
 class Console:
@@ -32,6 +35,23 @@ class Console:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
+    def ask(self, question: str) -> str:
+        """Ask on stderr and give the answer, without spaces around it; typer's prompt writes to stdout too.
+
+        Raises:
+            CancelledError: there is none: Ctrl-C, or the end of the input.
+        """
+        sys.stderr.write(f"{question}: ")
+        sys.stderr.flush()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            line = ""
+        if not line:
+            self.note("")  # the question stands on an open line
+            raise CancelledError("stopped by you")
+        return line.strip()
+
     def error(self, error: CoiledPulumiError) -> None:
         """Write an error to stderr; lines that already name a file and a place stand as they are."""
         prefix = "" if isinstance(error, SpecErrors) else "error: "
@@ -41,7 +61,9 @@ class Console:
         """Give rich's console, for tables and live views; it honours NO_COLOR and the terminal by itself."""
         from rich.console import Console as RichConsole
 
-        return RichConsole(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+        # In a pipe nothing is cut or wrapped to the width of a terminal that is not there.
+        piped = not (sys.stderr if stderr else sys.stdout).isatty()
+        return RichConsole(stderr=stderr, highlight=False, soft_wrap=piped, width=_WIDE if piped else None)
 
     @property
     def interactive(self) -> bool:

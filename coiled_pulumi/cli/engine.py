@@ -13,10 +13,12 @@ from coiled_pulumi.cli.console import Console
 app = typer.Typer(help="Get Pulumi, its AWS plugin and its Python host.", no_args_is_help=True)
 
 
-@app.command("install")
+@app.command("install", short_help="Find, download or build it.")
 def install(
-    download: Annotated[bool, typer.Option(help="Try the official release.")] = True,
-    build: Annotated[bool, typer.Option(help="Build from the Go module proxy where there is no release.")] = True,
+    download: Annotated[bool, typer.Option(help="Whether to try the official release.")] = True,
+    build: Annotated[
+        bool, typer.Option(help="Whether to build it from Go's module proxy where that fails.")
+    ] = True,
     as_json: options.Json = False,
 ) -> None:
     """Find Pulumi on PATH, else download its release, else build it from Go's module proxy (about 10 minutes)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -55,60 +58,86 @@ config:
 """
 
 
-def init(  # noqa: PLR0913 each is a flag
-    name: Annotated[str | None, typer.Option(help="Slug of the workspace.")] = None,
-    region: Annotated[str | None, typer.Option(help="AWS region.")] = None,
-    zone: Annotated[str | None, typer.Option(help="Availability zone of clusters that name none.")] = None,
-    cidr: Annotated[str, typer.Option(help="IPv4 block of the network.")] = "10.0.0.0/16",
-    ingress: Annotated[str, typer.Option(help="Who may reach the schedulers: `me` or a block.")] = "me",
-    cluster: Annotated[str, typer.Option(help="Name of the first cluster.")] = "main",
-    workers: Annotated[int, typer.Option("--n-workers", help="Workers of the first cluster.")] = 5,
-    worker: Annotated[str, typer.Option(help="Instance type of the workers.")] = "m6i.xlarge",
-    scheduler: Annotated[str, typer.Option(help="Instance type of the scheduler.")] = "m6i.large",
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Write only this file, no project.", dir_okay=False)
+def init(
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Slug of the workspace.")] = None,
+    region: Annotated[str | None, typer.Option(metavar="REGION", help="AWS region.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Availability zone of clusters that name none.")
     ] = None,
+    cidr: Annotated[str, typer.Option(metavar="CIDR", help="IPv4 block of the network.")] = "10.0.0.0/16",
+    ingress: Annotated[
+        str, typer.Option(metavar="CIDR", help="Who may reach the schedulers; `me` is you.")
+    ] = "me",
+    cluster: Annotated[str, typer.Option(metavar="NAME", help="Name of the first cluster.")] = "main",
+    workers: Annotated[
+        int, typer.Option("--n-workers", metavar="N", help="Workers of the first cluster.")
+    ] = 5,
+    worker: Annotated[str, typer.Option(metavar="TYPE", help="Instance type of the workers.")] = "m6i.xlarge",
+    scheduler: Annotated[
+        str, typer.Option(metavar="TYPE", help="Instance type of the scheduler.")
+    ] = "m6i.large",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "-f", metavar="FILE", help="Write only this file, no project.", dir_okay=False
+        ),
+    ] = None,
+    as_json: options.Json = False,
     yes: options.Yes = False,
 ) -> None:
     """Write a commented workspace file; asks for what matters, or takes it from flags."""
-    from coiled_pulumi.ops.target import project_around
+    from coiled_pulumi.ops.target import project_around, stack_folder
     from coiled_pulumi.spec.load import parse
 
-    console = Console()
-    ask = console.interactive and not yes
-    name = name or (typer.prompt("Name of the workspace", "dev", err=True) if ask else "dev")
-    region = region or (typer.prompt("AWS region", "us-east-1", err=True) if ask else "us-east-1")
+    console = Console(as_json=as_json)
+    ask = console.interactive and not yes and not as_json
+    name = name or (ask and console.ask("Name of the workspace [dev]")) or "dev"
+    region = region or (ask and console.ask("AWS region [us-east-1]")) or "us-east-1"
     text = TEMPLATE.format(
-        name=name,
-        region=region,
-        zone_line=f"zone: {zone}" if zone else f"# zone: {region}a",
-        cidr=cidr,
-        ingress=ingress,
-        cluster=cluster,
+        name=_scalar(name),
+        region=_scalar(region),
+        zone_line=f"zone: {_scalar(zone)}" if zone else f"# zone: {_scalar(f'{region}a')}",
+        cidr=_scalar(cidr),
+        ingress=_scalar(ingress),
+        cluster=_scalar(cluster),
         n_workers=workers,
-        worker=worker,
-        scheduler=scheduler,
+        worker=_scalar(worker),
+        scheduler=_scalar(scheduler),
     )
     root = project_around(Path.cwd())
-    target = file or (root or Path.cwd()) / "stacks" / f"Pulumi.{name}.yaml"
+    target = file or (stack_folder(root) if root else Path.cwd() / "stacks") / f"Pulumi.{name}.yaml"
     # Wrong flags are refused before anything is written, in the words of the file that they would become.
-    parse(text, source=str(target))
-    if target.exists():
-        raise UsageError(f"{target} exists", "choose another --name, or edit that file")
-    if file is None and root is None:
-        _write_project(Path.cwd(), console)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
-    console.text(f"wrote {target}")
-    console.note(f"next: coiled-pulumi plan {f'--file {file}' if file else f'--stack {name}'}")
+    parse(text, source=str(target) if _scalar(name) == name else "new file")
+    files = {target: text} if file or root else {**_project(Path.cwd()), target: text}
+    for path in files:
+        if path.exists():
+            raise UsageError(f"{path} exists", "choose another --name, or edit that file")
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    if as_json:
+        console.data({"version": 1, "workspace": name, "wrote": [str(path) for path in files]})
+        return
+    for path in files:
+        console.text(f"wrote {path}")
+    console.note(
+        f"next: coiled-pulumi plan {f'--file {shlex.quote(str(file))}' if file else f'--stack {name}'}"
+    )
 
 
-def _write_project(folder: Path, console: Console) -> None:
-    """Write what bare `pulumi up` needs, so that this tool is never a condition for using the workspace."""
+def _scalar(text: str) -> str:
+    """Write a flag's text as YAML that is read back as the same text, whatever is in it."""
+    plain = re.fullmatch(r"[a-z][a-z0-9.-]*|[0-9]+(\.[0-9]+){3}/[0-9]+", text) and text not in (
+        "null",
+        "true",
+        "false",
+    )
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _project(folder: Path) -> dict[Path, str]:
+    """Give what bare `pulumi up` needs, so that this tool is never a condition for using the workspace."""
     if (folder / "Pulumi.yaml").exists():
         msg = f"{folder / 'Pulumi.yaml'} is another Pulumi project"
         raise UsageError(msg, "run init in an empty folder, or give --file")
-    (folder / "stacks").mkdir(exist_ok=True)
-    for path, text in ((folder / "Pulumi.yaml", PROJECT), (folder / "stacks" / "__main__.py", PROGRAM)):
-        path.write_text(text)
-        console.text(f"wrote {path}")
+    return {folder / "Pulumi.yaml": PROJECT, folder / "stacks" / "__main__.py": PROGRAM}

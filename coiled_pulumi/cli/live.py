@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from coiled_pulumi.cli.console import Console
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from coiled_pulumi.ops.events import Progress, Row
 
 OnRows = Callable[["Progress", "list[Row]"], None]
+#: Seconds from any fixed point.
+Clock = Callable[[], float]
+#: Of an operation: it is done now, is only planned, or finds what somebody else did (a refresh).
+Tense = Literal["done", "planned", "found"]
 
 #: Where nothing ends for so long, a plain log says what it waits for. Seconds.
 HEARTBEAT = 10.0
@@ -30,24 +34,29 @@ SIGNS = {
     "import": "=",
     "refresh": "?",
 }
-_PAST = {
+_DONE = {
     "create": "created",
     "update": "updated",
     "delete": "deleted",
-    "replace": "replaced",
     "create-replacement": "created as replacement",
     "delete-replaced": "deleted after replacement",
 }
+_FOUND = {"update": "changed outside of Pulumi", "delete": "gone"}
+#: What stands for work that other rows do, or for looking.
+_NO_WORK = frozenset({"replace", "refresh"})
+_STOPPING = "stopping: the engine ends what it has begun; Ctrl-C again stops at once"
 
 
 @contextlib.contextmanager
-def view(console: Console, title: str) -> Iterator[OnRows]:
+def view(
+    console: Console, title: str, *, tense: Tense = "done", clock: Clock = time.monotonic
+) -> Iterator[OnRows]:
     """Show an operation on stderr until the block ends; gives the function that takes its events."""
     rich = console.rich(stderr=True)
     if rich.is_terminal and not console.as_json:
-        yield from _tree(rich, title)
+        yield from _tree(rich, title, clock)
     else:
-        yield _lines(console, title)
+        yield _lines(console, title, tense, clock)
 
 
 def is_physical(row: Row) -> bool:
@@ -60,38 +69,53 @@ def short_type(token: str) -> str:
     return token.rsplit(":", 1)[-1]
 
 
-def _lines(console: Console, title: str) -> OnRows:
+def _lines(console: Console, title: str, tense: Tense, clock: Clock) -> OnRows:
     console.note(f"{title} ...")
-    began = time.monotonic()
+    began = clock()
     last = [began]
+    told: list[str] = []
 
     def on_rows(progress: Progress, rows: list[Row]) -> None:
-        now = time.monotonic()
+        now = clock()
+        if progress.stopping and not told:
+            told.append(_STOPPING)
+            console.note(f"{now - began:6.1f}s   {_STOPPING}")
         for row in rows:
-            if row.state == "running" or row.op not in SIGNS or row.op == "refresh" or not is_physical(row):
-                continue
-            done = "failed" if row.state == "failed" else _PAST.get(row.op, row.op)
-            console.note(f"{now - began:6.1f}s {SIGNS[row.op]} {short_type(row.type)} {row.name} {done}")
-            last[0] = now
-        if now - last[0] > HEARTBEAT:
+            if line := _line(row, tense):
+                console.note(f"{now - began:6.1f}s {line}")
+                last[0] = now
+        if now - last[0] >= HEARTBEAT:
             running = [r.name for r in progress.rows.values() if r.state == "running" and is_physical(r)]
             if running:
-                names = ", ".join(running[-3:])
-                console.note(f"{now - began:6.1f}s   waiting for {names}")
+                more = f" and {len(running) - 3} more" if len(running) > 3 else ""
+                console.note(f"{now - began:6.1f}s   waiting for {', '.join(running[:3])}{more}")
             last[0] = now
 
     return on_rows
 
 
-def _tree(rich: Any, title: str) -> Iterator[OnRows]:
+def _line(row: Row, tense: Tense) -> str:
+    """Say what became of a resource; empty where nothing has, as in a preview: its table is still to come."""
+    if row.state == "running" or row.op not in SIGNS or not is_physical(row):
+        return ""
+    what = f"{SIGNS[row.op]} {short_type(row.type)} {row.name}"
+    if row.state == "failed":
+        return f"{what} failed"
+    if tense == "planned" or row.op in _NO_WORK:
+        return ""
+    words = _FOUND if tense == "found" else _DONE
+    return f"{what} {words.get(row.op, row.op)}"
+
+
+def _tree(rich: Any, title: str, clock: Clock) -> Iterator[OnRows]:
     from rich.live import Live
 
-    began = time.monotonic()
+    began = clock()
     with Live(console=rich, refresh_per_second=8, transient=True) as live:
 
         def on_rows(progress: Progress, rows: list[Row]) -> None:
             del rows  # the tree is drawn from the whole picture
-            live.update(tree_of(progress, title, time.monotonic() - began))
+            live.update(tree_of(progress, title, clock() - began))
 
         yield on_rows
 
@@ -103,7 +127,8 @@ def tree_of(progress: Progress, title: str, elapsed: float) -> Any:
     children: dict[str, list[Row]] = defaultdict(list)
     for row in progress.rows.values():
         children[row.parent].append(row)
-    root = Tree(f"[bold]{title}[/] [dim]{elapsed:.0f} s[/]")
+    stopping = f"\n[yellow]{_STOPPING}[/]" if progress.stopping else ""
+    root = Tree(f"[bold]{title}[/] [dim]{elapsed:.0f} s[/]{stopping}")
     for row in progress.rows.values():
         if row.type.startswith("coiled:") and row.type != "coiled:index:Workspace":
             _branch(root, row, children[row.urn], elapsed)
@@ -113,7 +138,9 @@ def tree_of(progress: Progress, title: str, elapsed: float) -> Any:
 def _branch(root: Any, component: Row, rows: list[Row], elapsed: float) -> None:
     done = sum(row.state == "done" for row in rows)
     colour = "green" if rows and done == len(rows) else "cyan"
-    branch = root.add(f"[{colour}]{short_type(component.type)}[/] {component.name} [dim]{done}/{len(rows)}[/]")
+    branch = root.add(
+        f"[{colour}]{short_type(component.type)}[/] {component.name} [dim]{done}/{len(rows)}[/]"
+    )
     running = [row for row in rows if row.state == "running"]
     for row in rows:
         if row.state == "failed":

@@ -16,10 +16,17 @@ from coiled_pulumi.errors import UsageError
 
 app = typer.Typer(help="An AWS on this machine: no account, no cost.", no_args_is_help=True)
 
+_USE = """\b
+Examples:
+  eval "$(coiled-pulumi local env)"
+  coiled-pulumi local env --json"""
 
-@app.command("up")
+
+@app.command("up", short_help="Start it.")
 def up(
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", help="On 127.0.0.1; 0 takes a free one.", min=0, max=65535)
+    ] = 0,
     as_json: options.Json = False,
 ) -> None:
     """Start the local AWS; if it runs, leave it as it is."""
@@ -28,24 +35,31 @@ def up(
     record = daemon.up(home=state.default_home(), port=port)
     console = Console(as_json=as_json)
     if as_json:
-        console.data({"endpoint": daemon.endpoint(record), "pid": record.pid, "port": record.port})
+        console.data(
+            {"version": 1, "endpoint": daemon.endpoint(record), "pid": record.pid, "port": record.port}
+        )
         return
     console.text(f"local AWS at {daemon.endpoint(record)} (process {record.pid})")
     console.note('use it in this shell: eval "$(coiled-pulumi local env)"')
 
 
-@app.command("down")
+@app.command("down", short_help="Stop it and remove what was in it.")
 def down(
     keep: Annotated[bool, typer.Option("--keep", help="Keep logs and the Pulumi state.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Stop the local AWS and remove everything of it."""
     from coiled_pulumi.local import daemon, state
 
     stopped = daemon.down(home=state.default_home(), purge=not keep)
-    Console().text("local AWS stopped" if stopped else "no local AWS was running")
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, "stopped": stopped})
+        return
+    console.text("local AWS stopped" if stopped else "no local AWS was running")
 
 
-@app.command("status")
+@app.command("status", short_help="Tell whether it runs.")
 def status(as_json: options.Json = False) -> None:
     """Tell whether the local AWS runs, since when, and what is in it."""
     from coiled_pulumi.local import daemon, state
@@ -53,7 +67,7 @@ def status(as_json: options.Json = False) -> None:
     found = daemon.status(state.default_home())
     console = Console(as_json=as_json)
     if as_json:
-        console.data(dataclasses.asdict(found))
+        console.data({"version": 1, **dataclasses.asdict(found)})
         return
     if found.state != "running":
         console.text(f"local AWS: {found.state}")
@@ -65,7 +79,7 @@ def status(as_json: options.Json = False) -> None:
             console.text(f"{kind}: {count}")
 
 
-@app.command("env")
+@app.command("env", short_help="Print what a shell needs to use it.", epilog=_USE)
 def env(as_json: options.Json = False) -> None:
     """Print `export` lines: endpoint, credentials, backend and PATH, for a shell to evaluate."""
     from coiled_pulumi.local import daemon

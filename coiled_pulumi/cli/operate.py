@@ -10,24 +10,22 @@ from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CancelledError, UsageError
 
 if TYPE_CHECKING:
+    from coiled_pulumi.cli.live import OnRows, Tense
     from coiled_pulumi.ops.engine_run import Result
-    from coiled_pulumi.ops.events import Progress, Row
     from coiled_pulumi.ops.target import Target
 
-Operation = Callable[..., "Result"]
+Operation = Callable[["OnRows"], "Result"]
 
 
-def perform(console: Console, title: str, operation: Callable[[Callable[[Progress, list[Row]], None]], Result]) -> (
-    Result
-):
+def perform(console: Console, title: str, operation: Operation, *, tense: Tense = "done") -> Result:
     """Run an operation of the engine under a live view."""
     from coiled_pulumi.cli.live import view
 
-    with view(console, title) as on_rows:
+    with view(console, title, tense=tense) as on_rows:
         return operation(on_rows)
 
 
-def show(console: Console, verb: str, target: Target, result: Result, *, planned: bool = False) -> None:
+def show(console: Console, verb: str, target: Target, result: Result, *, tense: Tense = "done") -> None:
     """Sum an operation up: JSON, or a table of changes and what the policies found.
 
     Args:
@@ -35,14 +33,14 @@ def show(console: Console, verb: str, target: Target, result: Result, *, planned
         verb: what was done.
         target: to which workspace.
         result: how it went.
-        planned: whether it is still to be done.
+        tense: whether it was done, is still to be done, or was only found.
     """
     if console.as_json:
         console.data(as_data(verb, target.stack, result))
         return
     from coiled_pulumi.cli.render import changes_view
 
-    console.rich().print(changes_view(result.progress, planned=planned))
+    console.rich().print(changes_view(result.progress, tense=tense))
     console.note(f"{verb} {target.stack} took {result.seconds:.0f} s")
 
 
@@ -80,9 +78,18 @@ def confirm(console: Console, question: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if console.as_json or not console.interactive:
-        raise UsageError("there is no terminal to ask on", "add --yes")
-    import typer
-
-    if not typer.confirm(question, err=True):
+    require_terminal(console)
+    if console.ask(f"{question} [y/N]").lower() not in ("y", "yes"):
         raise CancelledError("nothing was changed")
+
+
+def require_terminal(console: Console) -> None:
+    """Make sure that there is somebody to ask, before work is done that an answer is needed for.
+
+    Raises:
+        UsageError: there is no terminal, or stdout is for JSON.
+    """
+    if console.as_json:
+        raise UsageError("with --json nothing is asked", "add --yes")
+    if not console.interactive:
+        raise UsageError("there is no terminal to ask on", "add --yes")

@@ -20,25 +20,53 @@ def _known_stacks(incomplete: str) -> list[str]:
 
 Stack = Annotated[
     str | None,
-    typer.Option("--stack", "-s", help="Workspace of this project, by name.", autocompletion=_known_stacks),
+    typer.Option(
+        "--stack",
+        "-s",
+        metavar="NAME",
+        help="Workspace of this project, by name.",
+        autocompletion=_known_stacks,
+    ),
 ]
 File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="Any workspace file.", show_default=False, dir_okay=True)
+    Path | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", help="Any workspace file.", show_default=False, dir_okay=True
+    ),
+]
+Packs = Annotated[
+    list[Path],
+    typer.Option(
+        "--policy-pack", metavar="FOLDER", help="Folder of a policy pack; may be given several times."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def load(stack: str | None, file: Path | None) -> Loaded:
-    """Read the workspace that the options name."""
-    from coiled_pulumi.ops.target import find_file
+    """Read the workspace that the options name.
+
+    Raises:
+        SpecErrors: it is wrong, or has another name than the stack that was asked for.
+    """
+    from coiled_pulumi.ops import target as ops
     from coiled_pulumi.spec.load import load as read
 
-    return read(find_file(stack=stack, file=file, folder=Path.cwd()))
+    loaded = read(ops.find_file(stack=stack, file=file, folder=Path.cwd()))
+    ops.require_name(loaded, stack)
+    return loaded
 
 
 def target(stack: str | None, file: Path | None) -> Target:
-    """Read the workspace that the options name and prepare where Pulumi runs for it."""
+    """Read the workspace that the options name and prepare where Pulumi runs for it.
+
+    Raises:
+        CoiledPulumiError: the file is wrong, there is no engine, or no place for Pulumi's state.
+    """
     from coiled_pulumi.ops import target as ops
 
-    return ops.target(ops.find_file(stack=stack, file=file, folder=Path.cwd()), state=ops.state_home())
+    found = ops.target(ops.find_file(stack=stack, file=file, folder=Path.cwd()), state=ops.state_home())
+    ops.require_name(found.loaded, stack)
+    ops.require_backend(found)
+    return found

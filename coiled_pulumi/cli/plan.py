@@ -17,7 +17,13 @@ def plan(
     as_json: options.Json = False,
     tree: Annotated[bool, typer.Option("--tree", help="Show a tree in place of the table.")] = False,
     svg: Annotated[
-        Path | None, typer.Option("--svg", help="Also draw the network into this file; `-` is stdout.", dir_okay=False)
+        Path | None,
+        typer.Option(
+            "--svg",
+            metavar="FILE",
+            help="Also draw the network into this file; `-` is stdout, and nothing else.",
+            dir_okay=False,
+        ),
     ] = None,
 ) -> None:
     """Show what will exist; needs no engine, no credentials and no network."""
@@ -33,7 +39,7 @@ def plan(
         if str(svg) == "-":
             console.text(picture)
             return
-        svg.write_text(picture)
+        svg.write_text(picture, encoding="utf-8")
         console.note(f"network drawn in {svg}")
     if as_json:
         console.text(to_json(planned))

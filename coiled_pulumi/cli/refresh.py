@@ -25,6 +25,9 @@ def refresh(
     if not preview_only:
         operate.confirm(console, f"Write what AWS says into the state of {target.stack}?", yes=yes)
     result = operate.perform(
-        console, f"refresh {target.stack}", lambda on: stacks.refresh(target, on, preview_only=preview_only)
+        console,
+        f"refresh {target.stack}",
+        lambda on: stacks.refresh(target, on, preview_only=preview_only),
+        tense="found",
     )
-    operate.show(console, "refresh", target, result, planned=preview_only)
+    operate.show(console, "refresh", target, result, tense="found")

@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from coiled_pulumi.cli.live import SIGNS, is_physical, short_type
 
 if TYPE_CHECKING:
-    from coiled_pulumi.ops.events import Progress
+    from coiled_pulumi.cli.live import Tense
+    from coiled_pulumi.ops.events import Progress, Row
     from coiled_pulumi.outputs import WorkspaceOutputs
     from coiled_pulumi.plan.model import Workspace
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "magenta"}
+#: The steps of a replacement; one row stands for all of them.
+_STEPS = frozenset({"create-replacement", "delete-replaced"})
+_WORDS = {
+    "planned": {"create": "to create", "update": "to update", "replace": "to replace", "delete": "to delete"},
+    "done": {"create": "created", "update": "updated", "replace": "replaced", "delete": "deleted"},
+    "found": {
+        "create": "new",
+        "update": "changed outside of Pulumi",
+        "replace": "replaced",
+        "delete": "gone",
+    },
+}
 
 
-def changes_view(progress: Progress, *, planned: bool) -> Any:
+def changes_view(progress: Progress, *, tense: Tense) -> Any:
     """Show each change with its reason, and one line that counts them.
 
     Args:
         progress: what the engine said.
-        planned: whether it is still to be done.
+        tense: whether it was done, is still to be done, or was only found.
     """
     from rich.console import Group
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for row in progress.changed:
-        if not is_physical(row) or row.op not in SIGNS:
-            continue
+    # The reasons are what may wrap: a name that is cut off cannot be looked for.
+    for wraps in (False, False, False, True, False):
+        table.add_column(no_wrap=not wraps, overflow="fold")
+    for row, seconds in _visible(progress):
         sign = SIGNS[row.op]
-        took = f"{row.seconds:.1f} s" if row.seconds and not planned else ""
         table.add_row(
             f"[{_COLOURS.get(sign, 'white')}]{sign}[/]",
             short_type(row.type),
             escape(row.name),
             f"[yellow]{escape(', '.join(row.diffs))}[/]",
-            f"[dim]{took}[/]",
+            f"[dim]{seconds:.1f} s[/]" if seconds and tense == "done" else "",
         )
     parts = [table] if table.row_count else []
     for finding in progress.findings:
         colour = "red" if finding.level == "mandatory" else "yellow"
         parts.append(f"[{colour}]{finding.level}[/] {escape(finding.policy)}: {escape(finding.message)}")
-    return Group(*parts, summary(progress, planned=planned))
+    return Group(*parts, summary(progress, tense=tense))
 
 
-def summary(progress: Progress, *, planned: bool) -> str:
+def _visible(progress: Progress) -> Iterator[tuple[Row, float]]:
+    """Give the rows to show, and the seconds that each took with all of its steps."""
+    replaced = {row.urn for row in progress.changed if row.op == "replace"}
+    for row in progress.changed:
+        if not is_physical(row) or row.op not in SIGNS or (row.op in _STEPS and row.urn in replaced):
+            continue
+        steps = [step for step in progress.changed if step.urn == row.urn and step.op in _STEPS]
+        yield row, row.seconds + (sum(step.seconds for step in steps) if row.op == "replace" else 0.0)
+
+
+def summary(progress: Progress, *, tense: Tense) -> str:
     """Say in one line what changed and what stayed."""
-    counts = Counter(progress.counts())
-    words = (("create", "created"), ("update", "updated"), ("replace", "replaced"), ("delete", "deleted"))
-    said = [f"{counts[op]} to {op}" if planned else f"{counts[op]} {word}" for op, word in words if counts[op]]
-    if counts["same"]:
+    counts = progress.counts()
+    said = [f"{counts[op]} {words}" for op, words in _WORDS[tense].items() if counts.get(op)]
+    if counts.get("same"):
         said.append(f"{counts['same']} unchanged")
     return ", ".join(said) or "nothing to do"
 
@@ -105,7 +127,9 @@ def plan_table(plan: Workspace) -> Any:
         rules.add_column(heading)
     for rule in plan.security.rules:
         if rule.group == "scheduler-group":
-            ports = str(rule.from_port) if rule.from_port == rule.to_port else f"{rule.from_port}-{rule.to_port}"
+            ports = (
+                str(rule.from_port) if rule.from_port == rule.to_port else f"{rule.from_port}-{rule.to_port}"
+            )
             rules.add_row(ports, rule.peer, rule.description)
     clusters = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("cluster", "zone", "workers", "worker", "scheduler"):
@@ -119,9 +143,8 @@ def plan_table(plan: Workspace) -> Any:
             f"{worker.instance_type}, {worker.disk} GiB",
             f"{scheduler.instance_type}, {scheduler.disk} GiB",
         )
-    head = (
-        f"[bold]{plan.name}[/] in {plan.region}, network {plan.network.vpc.cidr}, logs {plan.logs.retention_days} days"
-    )
+    logs = f"logs {plan.logs.retention_days} days"
+    head = f"[bold]{plan.name}[/] in {plan.region}, network {plan.network.vpc.cidr}, {logs}"
     parts = [head, "", zones]
     parts += ["", rules] if rules.row_count else ["", "nothing reaches the schedulers from outside"]
     return Group(*parts, *(["", clusters] if plan.clusters else []))

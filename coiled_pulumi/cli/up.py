@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from coiled_pulumi.cli import operate, options
 from coiled_pulumi.cli.console import Console
-from coiled_pulumi.cli.preview import Packs
 
 
 def up(
@@ -12,7 +11,7 @@ def up(
     file: options.File = None,
     as_json: options.Json = False,
     yes: options.Yes = False,
-    policy_packs: Packs = [],  # noqa: B006 typer's form of an empty list
+    policy_packs: options.Packs = [],  # noqa: B006 typer's form of an empty list
 ) -> None:
     """Make what the workspace file says: shows the changes, asks, then applies them."""
     from coiled_pulumi.ops import stacks
@@ -21,13 +20,21 @@ def up(
     target = options.target(stack, file)
     packs = tuple(policy_packs)
     if not yes:
-        operate.confirm(console, "", yes=console.interactive and not as_json)
+        operate.require_terminal(console)
+    # With packs also when nobody is asked: what they refuse is then refused before anything is made.
+    if packs or not yes:
         planned = operate.perform(
-            console, f"preview {target.stack}", lambda on: stacks.preview(target, on, policy_packs=packs)
+            console,
+            f"preview {target.stack}",
+            lambda on: stacks.preview(target, on, policy_packs=packs),
+            tense="planned",
         )
-        operate.show(console, "preview", target, planned, planned=True)
-        if not planned.progress.changed:
-            return
-        operate.confirm(console, f"Apply these changes to {target.stack}?", yes=False)
-    result = operate.perform(console, f"up {target.stack}", lambda on: stacks.up(target, on, policy_packs=packs))
+        if not yes:
+            operate.show(console, "preview", target, planned, tense="planned")
+            if not planned.progress.changed:
+                return
+            operate.confirm(console, f"Apply these changes to {target.stack}?", yes=False)
+    result = operate.perform(
+        console, f"up {target.stack}", lambda on: stacks.up(target, on, policy_packs=packs)
+    )
     operate.show(console, "up", target, result)

@@ -12,7 +12,7 @@ def validate(stack: options.Stack = None, file: options.File = None, as_json: op
     loaded = options.load(stack, file)
     workspace = loaded.workspace
     if as_json:
-        console.data({"file": loaded.source, "workspace": workspace.name, "valid": True})
+        console.data({"version": 1, "file": loaded.source, "workspace": workspace.name, "valid": True})
         return
     clusters = len(workspace.clusters)
     noun = "cluster" if clusters == 1 else "clusters"

@@ -84,7 +84,8 @@ class Cluster(Component):
             wait_for_capacity_timeout="0",
             force_delete=True,
             tags=[
-                {"key": key, "value": value, "propagate_at_launch": False} for key, value in plan.group.tags.items()
+                {"key": key, "value": value, "propagate_at_launch": False}
+                for key, value in plan.group.tags.items()
             ],
             opts=self.child(self._network.ways_out["private"]),
         )
@@ -110,7 +111,8 @@ class Cluster(Component):
             ],
             user_data=base64.b64encode(plan.user_data.encode()).decode(),
             tag_specifications=[
-                {"resource_type": kind, "tags": plan.tags} for kind in ("instance", "network-interface", "volume")
+                {"resource_type": kind, "tags": plan.tags}
+                for kind in ("instance", "network-interface", "volume")
             ],
             tags=plan.tags,
             update_default_version=True,

@@ -17,7 +17,11 @@ class Logs(Component):
     ) -> None:
         super().__init__(name, opts)
         group = cloudwatch.LogGroup(
-            plan.name, name=workspace, retention_in_days=plan.retention_days, tags=plan.tags, opts=self.child()
+            plan.name,
+            name=workspace,
+            retention_in_days=plan.retention_days,
+            tags=plan.tags,
+            opts=self.child(),
         )
         self.group_name = group.name
         self.register_outputs({"groupName": self.group_name})

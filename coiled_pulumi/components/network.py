@@ -29,7 +29,10 @@ class Network(Component):
         tables = self._routes(plan, subnets)
         for subnet in plan.subnets:
             ec2.RouteTableAssociation(
-                subnet.name, subnet_id=subnets[subnet.key].id, route_table_id=tables[subnet.tier], opts=self.child()
+                subnet.name,
+                subnet_id=subnets[subnet.key].id,
+                route_table_id=tables[subnet.tier],
+                opts=self.child(),
             )
         ec2.VpcEndpoint(
             plan.endpoint.name,
@@ -57,14 +60,17 @@ class Network(Component):
         internet = ec2.InternetGateway(
             plan.internet_gateway.name, vpc_id=self.vpc_id, tags=plan.internet_gateway.tags, opts=self.child()
         )
-        address = ec2.Eip(plan.nat.address.name, domain="vpc", tags=plan.nat.address.tags, opts=self.child(internet))
+        address = ec2.Eip(
+            plan.nat.address.name, domain="vpc", tags=plan.nat.address.tags, opts=self.child(internet)
+        )
         self.nat_address = address.public_ip
         nat = ec2.NatGateway(
             plan.nat.name,
             allocation_id=address.id,
             subnet_id=subnets[plan.nat.subnet].id,
             tags=plan.nat.tags,
-            opts=self.child(internet),
+            # The elastic address serves one gateway at a time.
+            opts=self.child(internet, delete_first=True),
         )
         public = self._table(plan.public_routes)
         private = self._table(plan.private_routes)
@@ -77,7 +83,13 @@ class Network(Component):
     def _table(self, plan: model.Item) -> ec2.RouteTable:
         return ec2.RouteTable(plan.name, vpc_id=self.vpc_id, tags=plan.tags, opts=self.child())
 
-    def _default_route(self, plan: model.Item, table: ec2.RouteTable, **target: pulumi.Output[str]) -> ec2.Route:
+    def _default_route(
+        self, plan: model.Item, table: ec2.RouteTable, **target: pulumi.Output[str]
+    ) -> ec2.Route:
         return ec2.Route(
-            plan.name, route_table_id=table.id, destination_cidr_block="0.0.0.0/0", opts=self.child(), **target
+            plan.name,
+            route_table_id=table.id,
+            destination_cidr_block="0.0.0.0/0",
+            opts=self.child(),
+            **target,
         )

@@ -33,7 +33,9 @@ class Security(Component):
 
     def _rule(self, plan: model.Rule) -> None:
         group_id = self.group_ids[plan.group]
-        kind = {"ingress": vpc.SecurityGroupIngressRule, "egress": vpc.SecurityGroupEgressRule}[plan.direction]
+        kind = {"ingress": vpc.SecurityGroupIngressRule, "egress": vpc.SecurityGroupEgressRule}[
+            plan.direction
+        ]
         peer = {"referenced_security_group_id": group_id} if plan.peer == "self" else {"cidr_ipv4": plan.peer}
         kind(
             plan.name,

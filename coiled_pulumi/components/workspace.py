@@ -27,7 +27,9 @@ class Workspace(Component):
         self.security = Security(
             f"{plan.name}-security", plan.security, vpc_id=self.network.vpc_id, opts=self.child()
         )
-        self.identity = Identity(f"{plan.name}-identity", plan.identity, workspace=plan.name, opts=self.child())
+        self.identity = Identity(
+            f"{plan.name}-identity", plan.identity, workspace=plan.name, opts=self.child()
+        )
         self.logs = Logs(f"{plan.name}-logs", plan.logs, workspace=plan.name, opts=self.child())
         images = Images(f"{plan.name}-images", plan.images, self.child())
         self.clusters = {

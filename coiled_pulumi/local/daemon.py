@@ -71,7 +71,7 @@ def up(*, home: Path, port: int = 0) -> Record:
         record = state.load(home)
         if record is not None and _alive(record):
             return record
-        # What an ended server left: its resources are gone and its passphrase with it.
+        # What an ended server left: its resources are gone, so the state that speaks of them goes too.
         _remove(home)
         state.prepare(home)
         _start(home, port)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Final
 
-from coiled_pulumi.local.state import Record, backend_folder
+from coiled_pulumi.local.state import PASSPHRASE, Record, backend_folder
 
 REGION: Final = "us-east-1"
 #: What would send calls elsewhere, or sign them with the user's real credentials.
@@ -55,7 +55,7 @@ def environment(record: Record, ambient: Mapping[str, str] | None = None) -> dic
         "AWS_SHARED_CREDENTIALS_FILE": str(nowhere / "credentials"),
         "NO_PROXY": no_proxy,
         "PULUMI_BACKEND_URL": f"file://{backend_folder(record.home)}",
-        "PULUMI_CONFIG_PASSPHRASE": record.passphrase,
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "no_proxy": no_proxy,
     }

@@ -39,7 +39,9 @@ _OPERATION: Final = re.compile(r"/operation/(\w+)$")
 class QuietHandler(MotoRequestHandler):
     """Prints nothing per request: the call log has it."""
 
-    #: Answers are written in two pieces, head and body: Nagle's algorithm would hold the second back.
+    #: Head and body leave in one piece, in bytes at most. Apart, the second can be held back by this busy process, and
+    #: the Go client of the AWS plugin then now and then gives up on the answer and calls again: a second CreateSubnet.
+    wbufsize = 1 << 20
     disable_nagle_algorithm = True
 
     def log_request(self, *_: Any) -> None:

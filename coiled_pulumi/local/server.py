@@ -111,7 +111,6 @@ def _record(port: int, access_key_id: str, secret: str) -> state.Record:
         port=port,
         access_key_id=access_key_id,
         secret_access_key=secret,
-        passphrase=secrets.token_urlsafe(24),
         started_at=time.time(),
         version=version("coiled-pulumi"),
     )

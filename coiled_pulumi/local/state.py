@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import Final
 
 HOME_VARIABLE: Final = "COILED_PULUMI_LOCAL_HOME"
+#: Of Pulumi's state on the local AWS. Not a secret, and always the same: the state is in a folder that only its
+#: owner may read and is thrown away with the server, while bare Pulumi writes a salt that belongs to the passphrase
+#: into the user's stack files, where it stays.
+PASSPHRASE: Final = "local-aws"  # noqa: S105 not a secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,6 @@ class Record:
     port: int
     access_key_id: str
     secret_access_key: str
-    passphrase: str
-    """For the secrets in Pulumi's state, which is thrown away with the server."""
     started_at: float
     """Seconds since the epoch."""
     version: str

@@ -7,12 +7,14 @@ CLI's exit code; so the CLI is run directly, with the same event log that the Au
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
 import signal
 import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,13 +25,15 @@ from coiled_pulumi.errors import (
     CancelledError,
     ChangesFoundError,
     CoiledPulumiError,
+    CredentialsError,
+    DeadlineError,
     DeploymentError,
     EngineError,
     NoSuchStackError,
     PolicyError,
     UsageError,
 )
-from coiled_pulumi.ops.events import Progress, Row, reduce
+from coiled_pulumi.ops.events import Diagnostic, Progress, Row, name_of, reduce
 
 #: How often the event log is looked at, in seconds.
 _TICK = 0.05
@@ -38,11 +42,13 @@ OnRows = Callable[[Progress, list[Row]], None]
 #: Pulumi's exit codes that have an error of ours (pulumi/pulumi, `cmd/exit_codes.go`).
 _BY_CODE: dict[int, type[CoiledPulumiError]] = {
     2: UsageError,
+    3: CredentialsError,
     4: DeploymentError,
     5: PolicyError,
     6: NoSuchStackError,
     7: ChangesFoundError,
     8: CancelledError,
+    9: DeadlineError,
 }
 
 
@@ -60,7 +66,13 @@ def require_engine(environ: Mapping[str, str] = os.environ) -> locate.Engine:
     Raises:
         EngineError: there is none.
     """
-    engine = locate.find(environ)
+    return _engine(tuple(sorted(environ.items())))
+
+
+@functools.lru_cache(maxsize=1)
+def _engine(environ: tuple[tuple[str, str], ...]) -> locate.Engine:
+    """Look once per environment: a CLI on PATH is asked for its version, and a command runs it several times."""
+    engine = locate.find(dict(environ))
     if engine is None:
         raise EngineError("there is no Pulumi on this machine", "coiled-pulumi engine install")
     return engine
@@ -68,7 +80,11 @@ def require_engine(environ: Mapping[str, str] = os.environ) -> locate.Engine:
 
 def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Give the whole environment of a `pulumi` that we start."""
-    return {**environ, **locate.environment(require_engine(environ), environ), "PULUMI_DEBUG_COMMANDS": "true"}
+    return {
+        **environ,
+        **locate.environment(require_engine(environ), environ),
+        "PULUMI_DEBUG_COMMANDS": "true",
+    }
 
 
 def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None = None) -> Result:
@@ -95,12 +111,15 @@ def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None
         child = _start(command, output)
         with _interrupts(child) as interrupted:
             for event in _events(log, child):
+                progress.stopping = bool(interrupted)
                 at = time.monotonic() - began
                 on_rows(progress, reduce(progress, event, at) if event else [])
         output.seek(0)
         text = output.read()
     if interrupted:
-        raise CancelledError("stopped by you", "the next `coiled-pulumi up` goes on from here")
+        planned = arguments[0] == "preview" or "--preview-only" in arguments
+        hint = "" if planned else f"the next `coiled-pulumi {arguments[0]}` goes on from here"
+        raise CancelledError("stopped by you", hint)
     if child.returncode:
         raise failure(child.returncode, progress, text)
     return Result(progress, time.monotonic() - began)
@@ -114,7 +133,9 @@ def query(arguments: list[str], *, folder: Path) -> str:
     """
     command = ["pulumi", "-C", str(folder), "--color", "never", "--non-interactive", *arguments]
     env = child_environment()
-    done = subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
     if done.returncode:
         raise failure(done.returncode, Progress(), done.stderr + done.stdout)
     return done.stdout
@@ -124,15 +145,37 @@ def failure(code: int, progress: Progress, text: str) -> CoiledPulumiError:
     """Turn a failed run into an error: what the engine said, without its wall of text."""
     mandatory = [f for f in progress.findings if f.level == "mandatory"]
     if mandatory:
-        lines = [f"{finding.policy}: {finding.message}" for finding in mandatory]
-        return PolicyError("a mandatory policy is violated\n" + "\n".join(lines))
-    said = [d.message for d in progress.errors] or _complaints(text)
+        lines = [f"{f.policy}: {_named(f.urn, f.message)}" for f in mandatory]
+        return PolicyError("a mandatory policy is violated\n" + "\n".join(dict.fromkeys(lines)))
+    said = [_told(d) for d in progress.errors] or _complaints(text)
     what = "\n".join(dict.fromkeys(said)) or f"pulumi ended with exit code {code}"
     hint = _hint(progress, what)
+    if any(piece in what for piece in _UNSIGNED):
+        return CredentialsError(what, hint)
     if code in _BY_CODE:
         return _BY_CODE[code](what, hint)
-    failed = any(row.state == "failed" for row in progress.rows.values()) or progress.rows
-    return DeploymentError(what, hint) if failed else CoiledPulumiError(what, hint)
+    return DeploymentError(what, hint) if progress.rows else CoiledPulumiError(what, hint)
+
+
+#: What AWS and its plugin say where credentials are missing, wrong or over.
+_UNSIGNED = ("No valid credential sources", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken",
+             "AuthFailure")  # fmt: skip
+#: What the AWS plugin wraps around an error: where in its code, how many there are, and its own version.
+_WRAPPING = re.compile(
+    r"^\S+\.go:\d+: sdk\.helper_schema: |^(?:\w+ urn:\S+: )?\d+ errors? occurred:\n|^\s*\* |:? provider=aws@\S+$",
+    re.MULTILINE,
+)
+
+
+def _told(diagnostic: Diagnostic) -> str:
+    """Give what went wrong with which resource; the plugin says the same twice, in two wrappings."""
+    return _named(diagnostic.urn, _WRAPPING.sub("", diagnostic.message).strip())
+
+
+def _named(urn: str, text: str) -> str:
+    name = name_of(urn)
+    of_all = not urn or "::pulumi:pulumi:Stack::" in urn or "::pulumi:providers:" in urn
+    return text if of_all or text.startswith(f"{name}:") else f"{name}: {text}"
 
 
 #: A piece of what the engine says, and the next step.
@@ -143,6 +186,9 @@ _HINTS = (
     ("currently locked by", "another run is at work; if none is: pulumi cancel"),
     ("passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase of this backend"),
     ("PULUMI_ACCESS_TOKEN", "set PULUMI_BACKEND_URL, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
+    ("ExpiredToken", "renew the AWS credentials, as with: aws sso login"),
+    ("InvalidClientTokenId", "the AWS credentials are not known to AWS: coiled-pulumi doctor"),
+    ("no stack named", "bring it up with: coiled-pulumi up"),
     ("No valid credential sources", "set AWS credentials, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
 )  # fmt: skip
 
@@ -169,6 +215,9 @@ def _start(command: list[str], output: object) -> subprocess.Popen[str]:
             stdout=output,  # type: ignore[arg-type]
             stderr=subprocess.STDOUT,
             text=True,
+            # A terminal sends Ctrl-C to its whole group, and the engine takes a second one as "at once": in a
+            # group of its own it gets exactly what we pass on.
+            process_group=0,
         )
     except OSError as error:
         msg = f"cannot start pulumi: {error.strerror}"
@@ -177,15 +226,19 @@ def _start(command: list[str], output: object) -> subprocess.Popen[str]:
 
 @contextlib.contextmanager
 def _interrupts(child: subprocess.Popen[str]) -> Iterator[list[int]]:
-    """Let the engine end by itself on Ctrl-C: it then writes its state. A terminal tells the child by itself."""
+    """Let the engine end by itself on Ctrl-C or a closed terminal: it then writes its state."""
     seen: list[int] = []
 
     def pass_on(number: int, _frame: object) -> None:
         seen.append(number)
-        if number == signal.SIGTERM or not sys.stdin.isatty():
-            child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGINT)
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    if threading.current_thread() is not threading.main_thread():
+        yield seen  # signals are the main thread's
+        return
+    before = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield seen
     finally:

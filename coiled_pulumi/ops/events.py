@@ -71,6 +71,8 @@ class Progress:
     #: Set if and only if the engine came to its summary.
     changes: dict[str, int] | None = None
     outputs: dict[str, Any] = field(default_factory=dict)
+    #: Set by who runs the engine, when it was asked to stop.
+    stopping: bool = False
 
     @property
     def changed(self) -> list[Row]:
@@ -113,7 +115,7 @@ def reduce(progress: Progress, event: dict[str, Any], at: float) -> list[Row]:
             finding = Finding(
                 policy=policy.get("policyName", ""),
                 level=policy.get("enforcementLevel", ""),
-                message=plain(policy.get("message", "")),
+                message=_once(plain(policy.get("message", ""))),
                 urn=policy.get("resourceUrn", ""),
             )
             progress.findings.append(finding)
@@ -129,15 +131,25 @@ def _begin(progress: Progress, metadata: dict[str, Any], at: float) -> Row:
         resource = metadata.get("new") or metadata.get("old") or {}
         diffs = metadata.get("diffs") or sorted(metadata.get("detailedDiff") or {})
         row = Row(
-            urn, metadata["type"], name_of(urn), resource.get("parent", ""), op, "running", at, diffs=tuple(diffs)
+            urn,
+            metadata["type"],
+            name_of(urn),
+            resource.get("parent", ""),
+            op,
+            "running",
+            at,
+            diffs=tuple(diffs),
         )
         progress.rows[(urn, op)] = row
+    elif row.state != "running":
+        # What earlier replacements left behind goes by the same name: one row for all of them.
+        row.state, row.started, row.ended = "running", at, 0.0
     return row
 
 
-def _end(progress: Progress, metadata: dict[str, Any], at: float, state: State, *, planning: bool = False) -> (
-    list[Row]
-):
+def _end(
+    progress: Progress, metadata: dict[str, Any], at: float, state: State, *, planning: bool = False
+) -> list[Row]:
     row = progress.rows.get((metadata["urn"], metadata["op"])) or _refreshed(progress, metadata, at)
     row.state = state
     row.ended = row.started if planning else at
@@ -145,7 +157,7 @@ def _end(progress: Progress, metadata: dict[str, Any], at: float, state: State, 
 
 
 def _refreshed(progress: Progress, metadata: dict[str, Any], at: float) -> Row:
-    """A refresh begins as `refresh` and ends as what it found (same, update, delete)."""
+    """Give the row of a refresh: it begins as `refresh` and ends as what it found (same, update, delete)."""
     began = progress.rows.pop((metadata["urn"], "refresh"), None)
     return _begin(progress, metadata, began.started if began else at)
 
@@ -162,6 +174,11 @@ def _diagnose(progress: Progress, diagnostic: dict[str, Any]) -> list[Row]:
     for row in rows:
         row.message = message
     return rows
+
+
+def _once(text: str) -> str:
+    """Drop lines that repeat others: before what a policy reports stands its description, often the same."""
+    return "\n".join(dict.fromkeys(line for line in text.strip().splitlines() if line.strip()))
 
 
 def plain(text: str) -> str:

@@ -18,7 +18,9 @@ def preview(target: Target, on_rows: OnRows, *, policy_packs: tuple[Path, ...] =
 
 def up(target: Target, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
     """Make what the workspace file says."""
-    return _or_create(target, ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)], on_rows)
+    return _or_create(
+        target, ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)], on_rows
+    )
 
 
 def refresh(target: Target, on_rows: OnRows, *, preview_only: bool = False) -> Result:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from coiled_pulumi.errors import NoSuchStackError, UsageError
-from coiled_pulumi.spec import load
+from coiled_pulumi.errors import NoSuchStackError, Problem, SpecErrors, UsageError
+from coiled_pulumi.ops.engine_run import child_environment
+from coiled_pulumi.spec import load, yaml12
 
 #: Name of the Pulumi project: part of every URN and of where the state is kept.
 PROJECT = "coiled"
@@ -42,7 +43,7 @@ class Target:
     @property
     def created_here(self) -> bool:
         """Whether the stack was made from this machine: then our copy has Pulumi's keys."""
-        return any(key in self.config_file.read_text() for key in _SECRETS)
+        return any(key in _mapping(self.config_file) for key in _SECRETS)
 
 
 def find_file(*, stack: str | None, file: Path | None, folder: Path) -> Path:
@@ -85,18 +86,56 @@ def workspace_files(folder: Path) -> dict[str, Path]:
     root = project_around(folder)
     if root is None:
         return {}
-    settings = yaml.safe_load((root / "Pulumi.yaml").read_text()) or {}
-    files = sorted((root / settings.get("stackConfigDir", ".")).glob("Pulumi.*.yaml"))
+    files = sorted(stack_folder(root).glob("Pulumi.*.yaml"))
     return {file.name.removeprefix("Pulumi.").removesuffix(".yaml"): file for file in files}
 
 
 def project_around(folder: Path) -> Path | None:
     """Give the nearest folder upward that holds our Pulumi project."""
     for candidate in (folder, *folder.parents):
-        settings = candidate / "Pulumi.yaml"
-        if settings.is_file() and (yaml.safe_load(settings.read_text()) or {}).get("name") == PROJECT:
+        if _mapping(candidate / "Pulumi.yaml").get("name") == PROJECT:
             return candidate
     return None
+
+
+def stack_folder(root: Path) -> Path:
+    """Give the folder of a project's workspace files."""
+    return root / str(_mapping(root / "Pulumi.yaml").get("stackConfigDir") or ".")
+
+
+def require_name(loaded: load.Loaded, stack: str | None) -> None:
+    """Refuse a file whose workspace is not the one that was asked for: `destroy` would delete the other one.
+
+    Raises:
+        SpecErrors: the names differ.
+    """
+    name = loaded.workspace.name
+    if stack is not None and name != stack:
+        line = loaded.lines.get(("config", load.CONFIG_KEY, "name")) or loaded.lines.get(("name",), 0)
+        raise SpecErrors(
+            loaded.source, (Problem("name", f"must be the stack's name '{stack}', got '{name}'", line),)
+        )
+
+
+def require_backend(made: Target, environ: Mapping[str, str] = os.environ) -> None:
+    """Make sure that there is an engine, and that it knows where to keep its state.
+
+    Raises:
+        EngineError: there is no engine.
+        UsageError: there is no place for the state.
+    """
+    child = child_environment(environ)
+    named = child.get("PULUMI_BACKEND_URL") or child.get("PULUMI_ACCESS_TOKEN")
+    if named or _mapping(made.project / "Pulumi.yaml").get("backend"):
+        return
+    home = Path(child.get("HOME") or Path.home()) / ".pulumi"
+    folder = Path(child.get("PULUMI_CREDENTIALS_PATH") or child.get("PULUMI_HOME") or home)
+    if not _mapping(folder / "credentials.json").get("current"):
+        what = "there is no place for Pulumi's state: PULUMI_BACKEND_URL is not set and nobody is logged in"
+        hint = (
+            'export PULUMI_BACKEND_URL=s3://BUCKET, or use the local AWS: eval "$(coiled-pulumi local env)"'
+        )
+        raise UsageError(what, hint)
 
 
 def target(file: Path, *, state: Path) -> Target:
@@ -118,7 +157,9 @@ def target(file: Path, *, state: Path) -> Target:
     config_file = own / f"Pulumi.{name}.yaml"
     _write_config(loaded, file, config_file)
     around = project_around(file.resolve().parent)
-    project = around if around and file.resolve() in map(Path.resolve, workspace_files(around).values()) else own
+    project = (
+        around if around and file.resolve() in map(Path.resolve, workspace_files(around).values()) else own
+    )
     return Target(loaded=loaded, file=file, project=project, config_file=config_file)
 
 
@@ -129,19 +170,29 @@ def forget_secrets(made: Target) -> None:
 
 
 def _backend_key(environ: Mapping[str, str] = os.environ) -> str:
-    """The same workspace may live on several backends, each with its own keys."""
+    """Tell backends apart: the same workspace may live on several, each with its own keys."""
     return hashlib.sha256(environ.get("PULUMI_BACKEND_URL", "").encode()).hexdigest()[:8]
 
 
 def _write_config(loaded: load.Loaded, file: Path, config_file: Path) -> None:
-    written = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    settings = written if "config" in written else {"config": {load.CONFIG_KEY: dict(loaded.raw)}}
-    if config_file.exists() and not any(key in settings for key in _SECRETS):
-        before = yaml.safe_load(config_file.read_text()) or {}
+    # With the reader that checked it: others take a date for a date, and `yes` for true.
+    written = yaml12.read(file.read_text(encoding="utf-8-sig")).value
+    # A bare workspace may have no key `config`, so that is what tells the two forms apart.
+    settings = written if isinstance(written, dict) and "config" in written else {"config": {}}
+    if not any(key in settings for key in _SECRETS):
+        before = _mapping(config_file)
         settings |= {key: before[key] for key in _SECRETS if key in before}
-    # What we checked is what Pulumi gets, whatever another reader of YAML makes of the text.
     settings["config"][load.CONFIG_KEY] = loaded.raw
     config_file.write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def _mapping(file: Path) -> dict[str, object]:
+    """Read one of Pulumi's own files; what is not there or of another form says nothing."""
+    try:
+        value = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:

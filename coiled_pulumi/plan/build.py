@@ -31,7 +31,9 @@ def build(spec: WorkspaceSpec) -> Workspace:
             nat_zone=zone,
             layout=spec.network.layout,
         ),
-        security=plan_security(tagger, tuple((port, rule.cidr) for rule in spec.ingress for port in rule.ports)),
+        security=plan_security(
+            tagger, tuple((port, rule.cidr) for rule in spec.ingress for port in rule.ports)
+        ),
         identity=plan_identity(tagger, spec.region),
         logs=LogGroup(log_group.key, log_group.name, log_group.tags, retention_days=spec.logs.retention_days),
         images=plan_images(tagger, {image_key(machine.instance_type) for machine in machines}),

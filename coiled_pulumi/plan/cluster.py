@@ -67,7 +67,11 @@ def plan_cluster(
         name=name,
         zone=zone,
         scheduler=machine(
-            "scheduler", "scheduler", subnet_key("public", zone), (firewall.CLUSTER, firewall.SCHEDULER), scheduler
+            "scheduler",
+            "scheduler",
+            subnet_key("public", zone),
+            (firewall.CLUSTER, firewall.SCHEDULER),
+            scheduler,
         ),
         workers=WorkerGroup(
             template=machine("worker", "worker", subnet_key("private", zone), (firewall.CLUSTER,), worker),

@@ -82,7 +82,7 @@ def _zone(plan: Workspace, zone: str, left: int, top: int, height: int) -> Itera
 
 
 def _workers(cluster: Cluster) -> str:
-    return f"{cluster.name}: {cluster.workers.n_workers} × {cluster.workers.template.instance_type}"
+    return f"{cluster.name}: {cluster.workers.n_workers} \u00d7 {cluster.workers.template.instance_type}"
 
 
 def _subnet(subnet: Subnet, left: int, top: int, height: int, labels: list[str], note: str) -> Iterator[str]:

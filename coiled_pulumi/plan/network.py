@@ -14,9 +14,9 @@ def subnet_key(tier: str, zone: str) -> str:
     return f"{tier}-{zone}"
 
 
-def plan_network(tagger: Tagger, *, block: str, region: str, zones: tuple[str, ...], nat_zone: str, layout: int) -> (
-    Network
-):
+def plan_network(
+    tagger: Tagger, *, block: str, region: str, zones: tuple[str, ...], nat_zone: str, layout: int
+) -> Network:
     """Plan a VPC with a subnet pair per zone, one NAT gateway in `nat_zone` and a free S3 endpoint."""
     subnets = []
     for zone in zones:
@@ -29,7 +29,9 @@ def plan_network(tagger: Tagger, *, block: str, region: str, zones: tuple[str, .
         public_routes=tagger.item("public"),
         private_routes=tagger.item("private"),
         nat=Nat(
-            *_fields(tagger.item("nat")), subnet=subnet_key("public", nat_zone), address=tagger.item("nat-address")
+            *_fields(tagger.item("nat")),
+            subnet=subnet_key("public", nat_zone),
+            address=tagger.item("nat-address"),
         ),
         endpoint=Endpoint(*_fields(tagger.item("s3")), service=f"com.amazonaws.{region}.s3"),
         default_group=tagger.item("default-group"),

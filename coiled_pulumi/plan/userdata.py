@@ -15,7 +15,8 @@ LIMIT = 16_384
 def user_data(*, workspace: str, cluster: str, role: str, region: str) -> str:
     """Make the cloud-config that writes the node's identity to /etc/coiled-pulumi/node.json."""
     identity = json.dumps(
-        {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace}, sort_keys=True
+        {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace},
+        sort_keys=True,
     )
     return (
         "#cloud-config\n"

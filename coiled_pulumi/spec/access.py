@@ -36,8 +36,14 @@ def _check_source(text: str) -> str:
 Ports = Annotated[
     str,
     BeforeValidator(_parse_ports),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535},
-                              {"type": "string", "pattern": r"^\d+(-\d+)?$"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 65535},
+                {"type": "string", "pattern": r"^\d+(-\d+)?$"},
+            ]
+        }
+    ),
 ]
 Source = Annotated[
     str, AfterValidator(_check_source), WithJsonSchema({"type": "string", "examples": ["me", "0.0.0.0/0"]})

@@ -118,7 +118,9 @@ def _split(path: str) -> yaml12.Path:
 def _workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
     top = document.value
     if top is None:
-        raise yaml12.Unreadable(Problem("", "must hold a workspace, it is empty", 0, "coiled-pulumi init writes one"))
+        raise yaml12.Unreadable(
+            Problem("", "must hold a workspace, it is empty", 0, "coiled-pulumi init writes one")
+        )
     if not isinstance(top, dict):
         kind = "a list" if isinstance(top, list) else "a single value"
         raise yaml12.Unreadable(Problem("", f"must be a mapping, got {kind}", document.lines[()]))
@@ -131,13 +133,15 @@ def _workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
     value = config[CONFIG_KEY]
     if not isinstance(value, dict):
         line = document.lines[("config", CONFIG_KEY)]
-        raise yaml12.Unreadable(Problem(f"config.{CONFIG_KEY}", f"must be a mapping, got {echo(value)}", line))
+        raise yaml12.Unreadable(
+            Problem(f"config.{CONFIG_KEY}", f"must be a mapping, got {echo(value)}", line)
+        )
     return value, ("config", CONFIG_KEY)
 
 
 def _text(source: str) -> str:
     try:
-        mode = os.stat(source).st_mode  # noqa: PTH116 a FIFO must not be opened
+        mode = os.stat(source).st_mode
         if stat.S_ISDIR(mode):
             msg = f"{source}: is a folder"
             raise UsageError(msg, "name the workspace file in it")

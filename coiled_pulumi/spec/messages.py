@@ -46,9 +46,9 @@ _NOTHING = {
 }
 
 
-def problems(error: ValidationError, root: type[BaseModel], value: object, lines: Mapping[Path, int], at: Path) -> (
-    list[Problem]
-):
+def problems(
+    error: ValidationError, root: type[BaseModel], value: object, lines: Mapping[Path, int], at: Path
+) -> list[Problem]:
     """Turn pydantic's findings into problems with path and line.
 
     Args:
@@ -72,7 +72,9 @@ def problems(error: ValidationError, root: type[BaseModel], value: object, lines
         found.append((Problem(render(path), what, line_of(lines, (*at, *path))), hint))
     # Looking for near words takes milliseconds; nobody reads the hints of problems that are only counted.
     found.sort(key=lambda pair: (pair[0].line, pair[0].path, pair[0].what))
-    shown = [replace(problem, hint=hint() if callable(hint) else hint) for problem, hint in found[:MAX_PROBLEMS]]
+    shown = [
+        replace(problem, hint=hint() if callable(hint) else hint) for problem, hint in found[:MAX_PROBLEMS]
+    ]
     return shown + [problem for problem, _ in found[MAX_PROBLEMS:]]
 
 

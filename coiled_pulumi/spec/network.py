@@ -32,7 +32,9 @@ def check_network_cidr(text: str) -> str:
     if not LARGEST <= block.prefixlen <= SMALLEST:
         msg = f"must be a block of /{LARGEST} to /{SMALLEST}"
         large = block.prefixlen < LARGEST
-        raise Refusal(msg, "AWS's limit is /16" if large else "a smaller one has no room for every zone's subnets")
+        raise Refusal(
+            msg, "AWS's limit is /16" if large else "a smaller one has no room for every zone's subnets"
+        )
     return str(block)
 
 

@@ -189,7 +189,9 @@ class _Composer:
         if event.tag not in (None, "!"):
             raise Unreadable(Problem(render(path), f"must not have a YAML tag, got {echo(event.tag)}", line))
         if event.value == "<<" and event.implicit[0]:
-            raise Unreadable(Problem(render(path), "must not use the merge key '<<', YAML 1.2 has none", line))
+            raise Unreadable(
+                Problem(render(path), "must not use the merge key '<<', YAML 1.2 has none", line)
+            )
         if event.implicit[0] and not isinstance(resolve(event.value), str):
             what = f"must have text as keys, got {event.value[:20] or 'null'}"
             self._out.problems.append(Problem(render(path), what, line, "quote it"))

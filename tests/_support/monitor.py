@@ -2,22 +2,15 @@
 
 import asyncio
 import functools
-import importlib
 import json
 import threading
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi.runtime import config, mocks, rpc, settings
-
-# At their first use the SDK's modules tell that some of their classes are old; no test can change that.
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
-    importlib.import_module("coiled_pulumi.program")
 
 PROJECT = "coiled"
 #: Answers to look-ups, by token.
@@ -146,12 +139,15 @@ def _name(urn: str) -> str:
 
 
 def record(
-    program: Callable[[], None], *, stack: str = "dev", values: dict[str, Any] | None = None
+    program: Callable[[], Awaitable[dict[str, Any]] | None],
+    *,
+    stack: str = "dev",
+    values: dict[str, Any] | None = None,
 ) -> Recorded:
     """Run a program.
 
     Args:
-        program: as `coiled_pulumi.program.main`.
+        program: as `coiled_pulumi.program.entrypoint`; awaited, as `pulumi.run` does.
         stack: name of the stack that it is told.
         values: configuration; values that are not text are given as JSON, as Pulumi does.
 
@@ -165,8 +161,11 @@ def record(
     }
 
     def run() -> pulumi.Output[None]:
-        program()
-        return pulumi.Output.from_input(settings.get_root_resource().outputs).apply(exported.update)
+        root = settings.get_root_resource()
+        returned = pulumi.Output.from_input(program())
+        return pulumi.Output.all(root.outputs, returned).apply(
+            lambda both: exported.update(both[0] | (both[1] or {}))
+        )
 
     with _event_loop():
         settings.set_root_resource(None)  # else the stack of the program before is kept

@@ -309,9 +309,9 @@ def test_type_tokens_are_frozen():
 
 
 def test_the_recorder_refuses_the_same_name_twice():
-    def twice() -> None:
-        program.render(examples.plan("dev"))
-        program.render(examples.plan("dev"))
+    async def twice() -> None:
+        await program.render(examples.plan("dev"))
+        await program.render(examples.plan("dev"))
 
     with pytest.raises(AssertionError, match="registered twice"):
         monitor.record(twice)

@@ -31,7 +31,7 @@ def _own_folder(tmp_path, monkeypatch):
 def _refusal(value: object, stack: str = "dev") -> list[str]:
     values = {} if value is None else {KEY: value}
     with pytest.raises(pulumi.RunError) as caught:
-        monitor.record(program.main, stack=stack, values=values)
+        monitor.record(program.entrypoint, stack=stack, values=values)
     return str(caught.value).split("\n")
 
 
@@ -41,7 +41,7 @@ def _value(text: str) -> object:
 
 def test_a_good_configuration():
     value = _value((ROOT / "stacks" / "Pulumi.dev.yaml").read_text())
-    recorded = monitor.record(program.main, values={KEY: value})
+    recorded = monitor.record(program.entrypoint, values={KEY: value})
 
     assert outputs.read(recorded.outputs).name == "dev"
     assert len(recorded.of("Subnet")) == len(examples.plan("dev").network.subnets)
@@ -49,7 +49,7 @@ def test_a_good_configuration():
 
 def test_me_is_the_callers_address():
     value = {"name": "dev", "ingress": [{"ports": [22], "cidr": "me"}]}
-    recorded = monitor.record(program.main, values={KEY: value})
+    recorded = monitor.record(program.entrypoint, values={KEY: value})
 
     rule = recorded.named("dev-scheduler-ingress-22-from-me", "SecurityGroupIngressRule")
     assert rule.props["cidrIpv4"] == "192.0.2.7/32"
@@ -80,7 +80,7 @@ def test_mistakes_are_told_without_a_line_where_there_is_no_file():
 
 def test_what_pulumi_was_given_decides_and_not_the_file(tmp_path):
     (tmp_path / "Pulumi.dev.yaml").write_text(BAD)
-    recorded = monitor.record(program.main, values={KEY: {"name": "dev"}})
+    recorded = monitor.record(program.entrypoint, values={KEY: {"name": "dev"}})
 
     assert recorded.of("Cluster") == []
 

@@ -30,9 +30,17 @@ class Bench:
     def run(self, command: list[str], *, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and check its exit code."""
         done = subprocess.run(
-            command, cwd=folder, env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=600
+            command,
+            cwd=folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=600,
         )
-        assert done.returncode == code, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == code, (
+            f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def cli(self, *arguments: str, folder: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -93,7 +101,9 @@ class Project:
     def changes(self, verb: str, stack: str, *arguments: str) -> set[tuple[str, str]]:
         """Run an operation; give what it changed as pairs of operation and logical name."""
         progress = self.operate(verb, stack, *arguments)
-        return {(row.op, row.name) for row in progress.rows.values() if row.op not in QUIET and _counts(row.type)}
+        return {
+            (row.op, row.name) for row in progress.rows.values() if row.op not in QUIET and _counts(row.type)
+        }
 
     def resources(self, stack: str) -> list[dict]:
         """The resources in the state."""

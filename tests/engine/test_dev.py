@@ -31,7 +31,9 @@ def instances(dev):
     pages = dev.bench.client("ec2").describe_instances()["Reservations"]
     found = ours(instance for page in pages for instance in page["Instances"])
     return {
-        role: [i for i in found if tags_of(i)["coiled-pulumi:role"] == role and i["State"]["Name"] == "running"]
+        role: [
+            i for i in found if tags_of(i)["coiled-pulumi:role"] == role and i["State"]["Name"] == "running"
+        ]
         for role in ("scheduler", "worker")
     }
 
@@ -41,7 +43,9 @@ def test_one_network_with_a_subnet_pair_for_every_zone(dev):
     (vpc,) = ours(ec2.describe_vpcs()["Vpcs"])
     assert vpc["CidrBlock"] == "10.10.0.0/16"
     subnets = ours(ec2.describe_subnets()["Subnets"])
-    assert sorted((s["AvailabilityZone"], s["CidrBlock"], s["MapPublicIpOnLaunch"]) for s in subnets) == sorted(
+    assert sorted(
+        (s["AvailabilityZone"], s["CidrBlock"], s["MapPublicIpOnLaunch"]) for s in subnets
+    ) == sorted(
         (zone, block, False)
         for index, zone in enumerate(ZONES)
         for block in (f"10.10.{32 * index}.0/19", f"10.10.{224 + 4 * index}.0/22")
@@ -62,7 +66,9 @@ def test_one_network_with_a_subnet_pair_for_every_zone(dev):
 def test_the_default_security_group_is_empty(dev):
     ec2 = dev.bench.client("ec2")
     (vpc,) = ours(ec2.describe_vpcs()["Vpcs"])
-    groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["SecurityGroups"]
+    groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[
+        "SecurityGroups"
+    ]
     default = next(group for group in groups if group["GroupName"] == "default")
     assert (default["IpPermissions"], default["IpPermissionsEgress"]) == ([], [])
 
@@ -109,7 +115,9 @@ def test_the_record_of_outputs_is_complete(dev):
         "log_group": "dev",
         "instance_profile": "dev",
     }
-    assert sorted(record["subnets"]) == sorted(f"{tier}-{zone}" for tier in ("private", "public") for zone in ZONES)
+    assert sorted(record["subnets"]) == sorted(
+        f"{tier}-{zone}" for tier in ("private", "public") for zone in ZONES
+    )
     assert record["clusters"]["main"]["n_workers"] == 5
 
 
@@ -135,7 +143,9 @@ def test_one_worker_more_updates_the_group_alone(dev):
 
 
 def test_one_port_more_creates_one_rule(dev):
-    dev.edit("dev", lambda workspace: workspace["ingress"].insert(0, {"ports": [8000], "cidr": "127.0.0.2/32"}))
+    dev.edit(
+        "dev", lambda workspace: workspace["ingress"].insert(0, {"ports": [8000], "cidr": "127.0.0.2/32"})
+    )
     assert dev.changes("up", "dev") == {("create", "dev-scheduler-ingress-8000-from-127-0-0-2-32")}
 
 
@@ -146,7 +156,9 @@ def test_a_tag_more_updates_what_carries_tags_and_replaces_nothing(dev):
 
 
 def test_one_cluster_more_touches_neither_the_network_nor_the_other_cluster(dev):
-    dev.edit("dev", lambda workspace: workspace["clusters"].update(second={"n_workers": 2, "zone": "us-east-1b"}))
+    dev.edit(
+        "dev", lambda workspace: workspace["clusters"].update(second={"n_workers": 2, "zone": "us-east-1b"})
+    )
     assert dev.changes("up", "dev") == {
         ("create", "dev-cluster-second"),
         ("create", "dev-cluster-second-scheduler"),

@@ -47,8 +47,8 @@ echo "counted: $(( $(sent) - before ))"
 
 
 def namespace() -> list[str]:
-    for command in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
-        if shutil.which("ip") and shutil.which("unshare"):
+    if shutil.which("ip") and shutil.which("unshare"):
+        for command in (["unshare", "--net"], ["unshare", "--user", "--map-root-user", "--net"]):
             if subprocess.run([*command, "sh", "-c", SETUP], capture_output=True).returncode == 0:
                 return command
     pytest.skip("no network namespaces here (needs `ip`, `unshare` and a kernel that lets us)")
@@ -58,7 +58,11 @@ def test_a_whole_run_sends_nothing_beyond_loopback(bench, tmp_path):
     (tmp_path / "quiet.yaml").write_text(FILE)
     # The session's own local AWS is outside of the namespace: this run brings its own.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    env |= {"PY": sys.executable, "COILED_PULUMI_LOCAL_HOME": str(tmp_path / "aws"), "XDG_STATE_HOME": str(tmp_path)}
+    env |= {
+        "PY": sys.executable,
+        "COILED_PULUMI_LOCAL_HOME": str(tmp_path / "aws"),
+        "XDG_STATE_HOME": str(tmp_path),
+    }
     command = [*namespace(), "sh", "-c", SETUP + RUN]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

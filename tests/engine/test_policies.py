@@ -27,7 +27,17 @@ def test_a_program_that_breaks_every_rule_meets_every_rule(bench, project, tmp_p
     bench.run(["pulumi", "stack", "init", "bad", "--no-select"], folder=tmp_path)
     log = tmp_path / "events"
     pack = str(project.folder / "policies")
-    command = ["pulumi", "preview", "-s", "bad", "--policy-pack", pack, "--event-log", str(log), "--non-interactive"]
+    command = [
+        "pulumi",
+        "preview",
+        "-s",
+        "bad",
+        "--policy-pack",
+        pack,
+        "--event-log",
+        str(log),
+        "--non-interactive",
+    ]
     bench.run(command, folder=tmp_path, code=1)
     progress = Progress()
     for line in log.read_text().splitlines():

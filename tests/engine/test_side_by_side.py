@@ -36,7 +36,9 @@ def test_prod_has_its_two_clusters_in_their_zones(both):
             if tags.get("coiled-pulumi:workspace") == "prod":
                 key = (tags["coiled-pulumi:cluster"], tags["coiled-pulumi:role"])
                 zone, kind = instance["Placement"]["AvailabilityZone"], instance["InstanceType"]
-                found.setdefault((*key, zone, kind, instance["Architecture"]), []).append(instance["InstanceId"])
+                found.setdefault((*key, zone, kind, instance["Architecture"]), []).append(
+                    instance["InstanceId"]
+                )
     assert {key: len(members) for key, members in found.items()} == {
         ("etl", "scheduler", "us-east-1b", "m6i.2xlarge", "x86_64"): 1,
         ("etl", "worker", "us-east-1b", "m6i.4xlarge", "x86_64"): 40,

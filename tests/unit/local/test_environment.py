@@ -7,7 +7,7 @@ from pathlib import Path
 from coiled_pulumi.local import environment
 from coiled_pulumi.local.state import Record
 
-RECORD = Record(7, "99", 4566, "AKIAEXAMPLE", "it's hush", "open", 1.5, "0.1.0", Path("/h"))
+RECORD = Record(7, "99", 4566, "AKIAEXAMPLE", "it's hush", 1.5, "0.1.0", Path("/h"))
 
 
 def test_everything_leads_to_the_local_server() -> None:
@@ -22,7 +22,7 @@ def test_everything_leads_to_the_local_server() -> None:
         "AWS_SHARED_CREDENTIALS_FILE": "/h/no-such-folder/credentials",
         "NO_PROXY": "127.0.0.1,localhost",
         "PULUMI_BACKEND_URL": "file:///h/backend",
-        "PULUMI_CONFIG_PASSPHRASE": "open",
+        "PULUMI_CONFIG_PASSPHRASE": "local-aws",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "no_proxy": "127.0.0.1,localhost",
     }
