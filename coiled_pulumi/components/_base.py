@@ -1,5 +1,7 @@
 """What the components share: their type tokens, and how a child is attached."""
 
+from typing import Any
+
 import pulumi
 
 #: Type tokens are contract: another token means another URN for everything below it.
@@ -20,13 +22,6 @@ class Component(pulumi.ComponentResource):
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(TOKENS[type(self).__name__], name, {}, opts)
 
-    def child(self, *depends_on: pulumi.Resource, delete_first: bool = False) -> pulumi.ResourceOptions:
-        """Give the options of a child: this component is its parent, nothing of our own options leaks to it.
-
-        Args:
-            depends_on: what has to exist before it.
-            delete_first: a replacement cannot stand beside what it replaces.
-        """
-        return pulumi.ResourceOptions(
-            parent=self, depends_on=list(depends_on), delete_before_replace=True if delete_first else None
-        )
+    def child(self, *depends_on: pulumi.Resource, **options: Any) -> pulumi.ResourceOptions:
+        """Give the options of a child: this component is its parent, nothing of our own options leaks to it."""
+        return pulumi.ResourceOptions(parent=self, depends_on=list(depends_on), **options)

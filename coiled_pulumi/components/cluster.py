@@ -87,7 +87,9 @@ class Cluster(Component):
                 {"key": key, "value": value, "propagate_at_launch": False}
                 for key, value in plan.group.tags.items()
             ],
-            opts=self.child(self._network.ways_out["private"]),
+            # AWS takes another subnet for what it launches next and leaves the members where they are; a cluster that
+            # moves has to move whole, and a subnet with members in it cannot be deleted.
+            opts=self.child(self._network.ways_out["private"], replace_on_changes=["vpcZoneIdentifiers"]),
         )
 
     def _template(self, plan: model.Instance) -> ec2.LaunchTemplate:

@@ -70,7 +70,7 @@ class Network(Component):
             subnet_id=subnets[plan.nat.subnet].id,
             tags=plan.nat.tags,
             # The elastic address serves one gateway at a time.
-            opts=self.child(internet, delete_first=True),
+            opts=self.child(internet, delete_before_replace=True),
         )
         public = self._table(plan.public_routes)
         private = self._table(plan.private_routes)

@@ -113,6 +113,15 @@ def test_a_refusal_of_aws_is_a_line_with_exit_code_4_and_the_next_run_goes_on(be
     assert bench.inventory("taken") == {}
 
 
+def test_another_network_takes_the_cluster_along(bench, folder):
+    (folder / "solo.yaml").write_text(FILE.replace("10.50", "10.52"))
+    done = bench.cli("up", "--file", "solo.yaml", "--yes", "--json", folder=folder)
+    replaced = {row["name"] for row in json.loads(done.stdout)["resources"] if "replace" in row["op"]}
+    assert replaced >= {"solo-vpc", "solo-nat", "solo-cluster-one-scheduler", "solo-cluster-one-workers"}
+    assert replaced & {"solo-role", "solo-logs", "solo-nat-address"} == set()
+    assert changed(bench, folder, "up", "--yes") == set()
+
+
 def test_destroy_deletes_everything(bench, folder):
     done = bench.cli("destroy", "--file", "solo.yaml", "--yes", "--json", folder=folder)
     assert {row["op"] for row in json.loads(done.stdout)["resources"]} == {"delete"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import ipaddress
 from collections.abc import Callable
 from typing import Any
@@ -199,3 +200,22 @@ def test_public_parameters_lead_to_images(aws: Any, region: str, name: str, arch
 
 def free(aws: Any, subnet: str) -> int:
     return aws.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailableIpAddressCount"]
+
+
+def test_a_group_launches_from_a_later_version_with_user_data(aws: Any) -> None:
+    text = base64.b64encode(b"#!/bin/sh\n").decode()
+    template = aws.template(UserData=text)
+    later = {"ImageId": aws.image(), "InstanceType": "t3.large", "UserData": text}
+    aws.ec2.create_launch_template_version(LaunchTemplateId=template, LaunchTemplateData=later)
+    name = aws.name()
+    autoscaling = aws.client("autoscaling", "us-east-1")
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "2"},
+        MinSize=1,
+        MaxSize=1,
+        VPCZoneIdentifier=aws.subnet(),
+    )
+    groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    (member,) = groups["AutoScalingGroups"][0]["Instances"]
+    assert aws.instance(member["InstanceId"])["InstanceType"] == "t3.large"
