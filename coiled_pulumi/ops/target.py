@@ -151,7 +151,10 @@ def target(file: Path, *, state: Path) -> Target:
     loaded = load.load(file)
     name = loaded.workspace.name
     own = state / "projects" / _backend_key() / name
-    (own / "program").mkdir(parents=True, exist_ok=True, mode=0o700)
+    # What is below holds settings and logs of runs: nobody else's business. mkdir's mode is for the last folder only.
+    (state / "projects").mkdir(parents=True, exist_ok=True)
+    (state / "projects").chmod(0o700)
+    (own / "program").mkdir(parents=True, exist_ok=True)
     (own / "program" / "__main__.py").write_text(_PROGRAM)
     (own / "Pulumi.yaml").write_text(_PROJECT)
     config_file = own / f"Pulumi.{name}.yaml"

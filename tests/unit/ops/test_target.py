@@ -1,6 +1,7 @@
 """Which file a command means, and what Pulumi is given for it."""
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -339,3 +340,10 @@ def test_a_project_may_name_the_place_for_state(environ, tmp_path):
 )
 def test_state_home(environ, home):
     assert ops.state_home(environ) == Path(home)
+
+
+def test_what_is_kept_is_the_owners_alone(tmp_path):
+    file = tmp_path / "lab.yaml"
+    file.write_text("name: lab\n")
+    ops.target(file, state=tmp_path / "state")
+    assert stat.S_IMODE((tmp_path / "state" / "projects").stat().st_mode) == 0o700
