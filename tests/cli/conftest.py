@@ -1,5 +1,6 @@
 """The command line in this process, in folders of its own, with a `pulumi` that tells recorded events."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -109,6 +110,19 @@ class Terminal:
         """Wait for a question and type an answer."""
         self._read(until=question)
         os.write(self._master, text.encode())
+
+    def interrupt(self, question: str) -> None:
+        """Wait for a question and press Ctrl-C until the program ends.
+
+        Once can be too few: a signal that comes after Python's last look at it, and before the system call that waits
+        for a line, is only seen after that line. A person would press again.
+        """
+        self._read(until=question)
+        for _ in range(10):
+            os.write(self._master, b"\x03")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(1)
+                return
 
     def type(self, text: str) -> None:
         """Type without being asked."""

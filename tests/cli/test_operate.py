@@ -236,7 +236,7 @@ def test_a_no_is_exit_code_8_and_changes_nothing(terminal, pulumi):
 
 def test_destroy_on_a_terminal_names_what_will_be_gone(terminal, pulumi):
     screen = terminal("destroy", *FILE)
-    screen.answer("Delete everything of solo (clusters: one), its logs included? [y/N]: ", "\x03")
+    screen.interrupt("Delete everything of solo (clusters: one), its logs included? [y/N]: ")
     done = screen.done()
 
     assert done.code == 8
