@@ -14,7 +14,6 @@ from coiled_pulumi.cli import options
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import UsageError
 
-PROGRAM = '"""What `pulumi up` runs."""\n\nfrom coiled_pulumi.program import main\n\nmain()\n'
 PROJECT = """\
 name: coiled
 description: Dask clusters on your own AWS account
@@ -140,4 +139,6 @@ def _project(folder: Path) -> dict[Path, str]:
     if (folder / "Pulumi.yaml").exists():
         msg = f"{folder / 'Pulumi.yaml'} is another Pulumi project"
         raise UsageError(msg, "run init in an empty folder, or give --file")
+    from coiled_pulumi.ops.target import PROGRAM
+
     return {folder / "Pulumi.yaml": PROJECT, folder / "stacks" / "__main__.py": PROGRAM}

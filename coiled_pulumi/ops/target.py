@@ -20,7 +20,8 @@ PROJECT = "coiled"
 #: What Pulumi itself writes into a stack file.
 _SECRETS = ("secretsprovider", "encryptedkey", "encryptionsalt")
 
-_PROGRAM = '"""What `pulumi up` runs."""\n\nfrom coiled_pulumi.program import main\n\nmain()\n'
+#: What stands in a program folder, in ours and in a project that `init` writes.
+PROGRAM = '"""What `pulumi up` runs."""\n\nfrom coiled_pulumi.program import main\n\nmain()\n'
 _PROJECT = f"name: {PROJECT}\nruntime: python\nmain: program/\n"
 
 
@@ -155,7 +156,7 @@ def target(file: Path, *, state: Path) -> Target:
     (state / "projects").mkdir(parents=True, exist_ok=True)
     (state / "projects").chmod(0o700)
     (own / "program").mkdir(parents=True, exist_ok=True)
-    (own / "program" / "__main__.py").write_text(_PROGRAM)
+    (own / "program" / "__main__.py").write_text(PROGRAM)
     (own / "Pulumi.yaml").write_text(_PROJECT)
     config_file = own / f"Pulumi.{name}.yaml"
     _write_config(loaded, file, config_file)
