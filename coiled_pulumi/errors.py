@@ -5,7 +5,8 @@ CoiledPulumiError            exit 1   anything below, caught once by the CLI
 │   └── SpecErrors           exit 2   one or more problems of a workspace file
 ├── CredentialsError         exit 3   no, half or expired credentials
 ├── DeploymentError          exit 4   the engine or AWS refused
-│   └── PolicyError          exit 5   a mandatory policy was violated
+│   ├── PolicyError          exit 5   a mandatory policy was violated
+│   └── WorkersMissingError  exit 4   what was asked for is made, but not all workers started
 ├── NoSuchStackError         exit 6   the stack was never created
 ├── ChangesFoundError        exit 7   changes where none were expected
 ├── CancelledError           exit 8   the user stopped it
@@ -81,6 +82,19 @@ class PolicyError(DeploymentError):
     exit_code = 5
 
 
+class WorkersMissingError(DeploymentError):
+    """Everything is made, but not all workers started; what started stays.
+
+    Attributes:
+        workers: by cluster what was wanted, what is there, and why not more, as plain values.
+    """
+
+    def __init__(self, what: str, hint: str = "", workers: dict | None = None) -> None:
+        super().__init__(what, hint)
+        self.args = (what, hint, workers)
+        self.workers = workers or {}
+
+
 class NoSuchStackError(CoiledPulumiError):
     """The workspace was never brought up on this backend."""
 
@@ -118,16 +132,19 @@ class Problem:
         what: the constraint and the value, as one sentence without a full stop.
         line: 1-based line in the file, 0 where there is none.
         hint: what to write instead; may be empty.
+        source: the file, or whatever else it stands in, where that is not the one that was read.
     """
 
     path: str
     what: str
     line: int = 0
     hint: str = ""
+    source: str = ""
 
     def render(self, source: str) -> str:
         """Make the one line `file:line: path: what (hint)`."""
-        where = f"{source}:{self.line}" if self.line else source
+        where = self.source or source
+        where = f"{where}:{self.line}" if self.line else where
         path = f"{self.path}: " if self.path else ""
         hint = f"; {self.hint}" if self.hint else ""
         return f"{where}: {path}{self.what}{hint}"

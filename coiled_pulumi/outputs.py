@@ -10,7 +10,9 @@ from coiled_pulumi.errors import CoiledPulumiError
 
 #: Name of the stack output.
 KEY = "workspace"
-VERSION = 1
+#: Names of the outputs of stacks beside the workspace's.
+CLUSTER_KEY, ZONE_KEY = "cluster", "zone"
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,56 @@ class ClusterOutputs:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceOutputs:
-    """One workspace; `subnets` and `groups` map keys of the plan to AWS ids."""
+    """One workspace; `subnets`, `route_tables` and `groups` map keys of the plan to AWS ids.
+
+    Attributes:
+        zone: of clusters that name none.
+        vpc_id: the network, one of our own or one that was there already.
+        nat_addresses: by zone, the addresses that traffic from private subnets comes from.
+        declared: what the workspace's file says without its clusters, for what is started beside it.
+    """
 
     name: str
     region: str
+    zone: str
     vpc_id: str
-    nat_address: str
+    nat_addresses: Mapping[str, str]
     subnets: Mapping[str, str]
+    route_tables: Mapping[str, str]
     groups: Mapping[str, str]
     role_arn: str
     instance_profile: str
     log_group: str
+    declared: Mapping[str, Any]
     clusters: Mapping[str, ClusterOutputs]
     version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStackOutputs:
+    """A cluster that was started beside its workspace's file: where it is, and what it was started with."""
+
+    workspace: str
+    region: str
+    name: str
+    cluster: ClusterOutputs
+    config: Mapping[str, Any]
+    version: int = VERSION
+
+
+def read_cluster(outputs: Mapping[str, Any]) -> ClusterStackOutputs | None:
+    """Read the record of a cluster's own stack, or None where it never came up.
+
+    Raises:
+        CoiledPulumiError: another version of the program wrote it.
+    """
+    record = outputs.get(CLUSTER_KEY)
+    if not isinstance(record, Mapping):
+        return None
+    if record.get("version") != VERSION:
+        msg = f"the cluster's outputs have version {record.get('version')}, this program reads {VERSION}"
+        raise CoiledPulumiError(msg, "upgrade coiled-pulumi")
+    return ClusterStackOutputs(**{**record, "cluster": ClusterOutputs(**record["cluster"])})
 
 
 def read(outputs: Mapping[str, Any]) -> WorkspaceOutputs:

@@ -17,6 +17,8 @@ LOOPBACK = ("engine", "local", "policies", "unit/engine", "unit/local")
 REAL_HOME = ("engine", "local", "policies")
 #: Variables that would make a test's outcome depend on who runs it.
 STRAY = ("AWS_", "PULUMI_", "COILED_", "FORCE_COLOR", "TTY_")
+#: A folder that is never there.
+NOWHERE = HERE / "no-dask-configuration"
 
 sockets.install()
 
@@ -35,6 +37,13 @@ def _no_sockets(request):
 def _environment(request, monkeypatch, tmp_path_factory):
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("NO_COLOR", "1")
+    # Whatever dask's configuration says on this machine is a level below every workspace file.
+    for name in [name for name in os.environ if name.startswith("DASK_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DASK_ROOT_CONFIG", str(NOWHERE))
+    if (dask := sys.modules.get("dask.config")) is not None:
+        for name in ("coiled", "coiled-pulumi"):
+            monkeypatch.delitem(dask.config, name, raising=False)
     if _stands_in(request, REAL_HOME):
         return
     for name in os.environ:

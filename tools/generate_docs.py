@@ -35,7 +35,7 @@ clusters:
 
 def rendered() -> dict[Path, str]:
     """Give every generated file as it should be, by path."""
-    files = {DOCS / "stack-file.schema.json": _schema(), DOCS / "network.svg": _picture()}
+    files = {DOCS / "stack-file.schema.json": _schema(), DOCS / "network.svg": _picture(), **_iam_files()}
     for page in pages():
         files[page] = _SECTION.sub(
             lambda found: found[1] + SECTIONS[found[2]]() + found[3], page.read_text("utf-8")
@@ -68,75 +68,115 @@ def _picture() -> str:
     return draw(build(load(ROOT / "stacks" / f"Pulumi.{EXAMPLE}.yaml").workspace))
 
 
-def _options() -> str:
-    """Make the reference of the workspace file."""
-    from coiled_pulumi.spec.schema import workspace_schema
+def _iam_files() -> dict[Path, str]:
+    """Make the policy documents of every workspace that comes with the repository."""
+    from coiled_pulumi.plan.build import build
+    from coiled_pulumi.plan.policy_documents import DOCUMENTS
+    from coiled_pulumi.spec.load import load
 
-    schema = workspace_schema()
-    rows = list(_walk(schema, schema.get("$defs", {}), "", {}))
-    return table(("path", "type", "default", "bounds", "what it is"), rows)
-
-
-def _walk(
-    model: dict[str, Any], known: dict[str, Any], path: str, defaults: dict[str, Any]
-) -> Iterator[tuple[str, ...]]:
-    """Give one row per option; what a field's default says wins over the default inside of it."""
-    for name, found in model.get("properties", {}).items():
-        at = f"{path}.{name}" if path else name
-        default = defaults.get(name, found.get("default"))
-        yield _row(at, found, known, default, required=name in model.get("required", ()))
-        kind = _resolved(found, known)
-        inner, step = kind, ""
-        if kind.get("type") == "array":
-            inner, step = _resolved(kind["items"], known), "[]"
-        elif "patternProperties" in kind:
-            inner, step = _resolved(next(iter(kind["patternProperties"].values())), known), ".NAME"
-        yield from _walk(inner, known, at + step, default if isinstance(default, dict) and not step else {})
+    files = {}
+    for file in sorted((ROOT / "stacks").glob("Pulumi.*.yaml")):
+        plan = build(load(file).workspace)
+        for name, make in DOCUMENTS.items():
+            files[ROOT / "policies" / "iam" / plan.name / f"{name}.json"] = (
+                json.dumps(make(plan), indent=2) + "\n"
+            )
+    return files
 
 
-def _row(
-    path: str, found: dict[str, Any], known: dict[str, Any], default: Any, *, required: bool
-) -> tuple[str, ...]:
-    kind = _resolved(found, known)
-    if required:
-        shown = "required"
-    elif kind.get("properties") or default is None:
-        shown = ""
-    else:
-        shown = f"`{json.dumps(default)}`"
-    return f"`{path}`", _type(kind), shown, _bounds(kind), found.get("description", "").replace("\n", " ")
+def _iam_reasons(name: str) -> str:
+    """Make the table of a document's actions for the workspace of the picture."""
+    from coiled_pulumi.plan.build import build
+    from coiled_pulumi.plan.policy_documents import DOCUMENTS, explain
+    from coiled_pulumi.spec.load import load
+
+    plan = build(load(ROOT / "stacks" / f"Pulumi.{EXAMPLE}.yaml").workspace)
+    rows = [
+        (f"`{row.action}`", row.why, ", ".join(f"`{sid}`" for sid in row.sids))
+        for row in explain(DOCUMENTS[name](plan))
+    ]
+    return table(("action", "why", "statements"), rows)
 
 
-def _resolved(found: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference, and take the one real choice of what may be left out."""
-    choices = [choice for choice in found.get("anyOf", ()) if choice.get("type") != "null"]
-    if len(choices) == 1:
-        found = choices[0]
-    return known[found["$ref"].rsplit("/", 1)[-1]] if "$ref" in found else found
+def _reference(part: str) -> Callable[[], str]:
+    """Make the reference of the keys of a part of the workspace file: backend options, workspace or cluster."""
+
+    def make() -> str:
+        from coiled_pulumi.spec import reference
+
+        rows = []
+        for key in reference.keys().values():
+            here = "cluster" if key.path[:2] == reference.CLUSTER else "workspace"
+            option = reference.option(key.path)
+            if (here == part and not option) or (part == "options" and here == "workspace" and option):
+                rows.append(_row(key, aliases=part == "options"))
+        head = ("key", "takes", "default", "what it is", "when it changes, the next `up`", "who may say it")
+        return table((*head, "also") if part == "options" else head, rows)
+
+    return make
 
 
-def _type(kind: dict[str, Any]) -> str:
-    if "anyOf" in kind:
-        return " or ".join(_type(choice) for choice in kind["anyOf"])
-    if kind.get("type") == "array":
-        return "list"
-    words = {"object": "mapping", "string": "text", "integer": "whole number"}
-    return words.get(kind.get("type", ""), kind.get("type", ""))
+def _row(key: Any, *, aliases: bool) -> tuple[str, ...]:
+    words = key.required or not key.default or re.search(r"[ ']|^none$", key.default)
+    default = "required" if key.required else key.default if words else f"`{key.default}`"
+    takes = "; ".join(filter(None, (key.type, key.bounds)))
+    who = ", ".join(key.levels)
+    row = (f"`{key.text}`", takes, default, key.description, key.on_change, who)
+    return (*row, ", ".join(f"`{alias}`" for alias in key.aliases)) if aliases else row
 
 
-def _bounds(kind: dict[str, Any]) -> str:
-    said = []
-    if "minimum" in kind or "maximum" in kind:
-        said.append(f"{kind.get('minimum', '')} to {kind.get('maximum', '')}")
-    if "enum" in kind:
-        said.append(", ".join(map(str, kind["enum"])))
-    if "const" in kind:
-        said.append(f"only {kind['const']}")
-    if "minItems" in kind:
-        said.append(f"at least {kind['minItems']}")
-    if "pattern" in kind:
-        said.append(f"`{kind['pattern']}`")
-    return "; ".join(said)
+def _ways_out() -> str:
+    """Make the table of the ways out of a network and what they cost."""
+    from coiled_pulumi.catalog.prices import prices
+    from coiled_pulumi.plan.build import build
+    from coiled_pulumi.plan.cost import ways_out
+    from coiled_pulumi.spec.load import parse
+
+    def network(zones: int) -> Any:
+        named = ", ".join(f"us-east-1{letter}" for letter in "abcdef"[:zones])
+        return build(parse(f"name: x\nnetwork: {{zones: [{named}]}}", source="x").workspace).network
+
+    costs = [ways_out(network(zones)) for zones in (1, 3, 6)]
+    rows = [
+        (
+            f"`{ways[0].nat}`",
+            *(f"{way.monthly:.2f}" for way in ways),
+            f"{ways[0].per_gb:.3f}" if ways[0].per_gb else "",
+        )
+        for ways in zip(*costs, strict=True)
+    ]
+    dates = {price.date for price in prices().values()}
+    head = ("`network.nat`", "1 zone", "3 zones", "6 zones", "each GB through it")
+    return (
+        table(head, rows)
+        + f"\nUS dollars a month at list prices of us-east-1, as of {max(dates)}, before traffic.\n"
+    )
+
+
+#: What is asked of a machine, for the table of what is chosen.
+ASKED = (
+    {}, {"architecture": "arm64"}, {"cpu": 8}, {"memory": "64 GiB"}, {"cpu": 4, "memory": "32 GiB"},
+    {"cpu": "[2, 4]", "memory": "[8 GiB, 16 GiB]"}, {"cpu": 16, "architecture": "arm64"}, {"gpu": 1},
+    {"gpu": 1, "cpu": 16},
+)  # fmt: skip
+
+
+def _chosen() -> str:
+    """Make the table of instance types that come of what is asked."""
+    from coiled_pulumi.spec import machines
+    from coiled_pulumi.spec.load import parse
+    from coiled_pulumi.spec.settled import settle
+
+    rows = []
+    for asked in ASKED:
+        text = "{" + ", ".join(f"{key}: {value}" for key, value in asked.items()) + "}"
+        workspace = parse(f"name: x\nclusters: {{main: {{worker: {text}}}}}", source="x").workspace
+        cluster = workspace.clusters["main"]
+        found = machines.resolve(cluster.worker, "worker", settle(workspace, cluster))
+        first, rest = found.types[:3], len(found.types) - 3
+        types = ", ".join(f"`{name}`" for name in first) + (f" and {rest} more" if rest > 0 else "")
+        rows.append((f"`{text}`" if asked else "nothing", types, found.image, str(found.disk_size)))
+    return table(("asked of workers", "instance types, the preferred first", "image", "disk, GiB"), rows)
 
 
 def verbs() -> dict[str, Any]:
@@ -155,7 +195,9 @@ def verbs() -> dict[str, Any]:
 
 
 def flags(option: Any) -> list[str]:
-    """Give the spellings of an option."""
+    """Give the spellings of an option, or what stands for an argument."""
+    if option.param_type_name == "argument":
+        return [option.metavar or option.name.upper()]
     return [*option.opts, *option.secondary_opts]
 
 
@@ -164,7 +206,11 @@ def _verbs() -> str:
     for name, command in verbs().items():
         text = " ".join((command.help or "").split())
         rows = [
-            (", ".join(f"`{flag}`" for flag in flags(param)), _default(param), param.help or "")
+            (
+                ", ".join(f"`{flag}`" for flag in flags(param)),
+                _default(param),
+                " ".join((param.help or "").split()),
+            )
             for param in command.params
         ]
         parts.append(
@@ -175,7 +221,11 @@ def _verbs() -> str:
 
 def _default(option: Any) -> str:
     # A callable or an empty default is one that nobody sees.
-    return "" if option.is_flag or not isinstance(option.default, int | str) else f"`{option.default}`"
+    return (
+        ""
+        if getattr(option, "is_flag", False) or not isinstance(option.default, int | str)
+        else f"`{option.default}`"
+    )
 
 
 def _exit_codes() -> str:
@@ -274,9 +324,16 @@ def _arrows() -> str:
 
 
 SECTIONS: dict[str, Callable[[], str]] = {
-    "options": _options,
+    "backend options": _reference("options"),
+    "workspace keys": _reference("workspace"),
+    "cluster keys": _reference("cluster"),
+    "ways out": _ways_out,
+    "chosen types": _chosen,
     "verbs": _verbs,
     "exit codes": _exit_codes,
+    "iam setup": lambda: _iam_reasons("setup"),
+    "iam ongoing": lambda: _iam_reasons("ongoing"),
+    "iam instance": lambda: _iam_reasons("instance"),
     "mends": _mends,
     "policies": _policies,
     "names": _names,
@@ -288,6 +345,7 @@ def main() -> None:
     """Write what differs."""
     for path, text in rendered().items():
         if not path.is_file() or path.read_text("utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
 

@@ -12,16 +12,24 @@ import typer
 import typer.main
 
 from coiled_pulumi.cli import (
+    catalog,
+    cluster,
     destroy,
     doctor,
     engine,
+    explain,
+    iam,
     init,
     local,
+    notifications,
     outputs,
     plan,
+    preflight,
     preview,
     refresh,
     schema,
+    set_values,
+    setup,
     up,
     validate,
 )
@@ -54,7 +62,7 @@ app = typer.Typer(
 
 def _add(verb: Callable[..., None], short: str, *examples: str) -> None:
     """Add a verb with the line that lists it and with examples of what to type after its name."""
-    name = verb.__name__
+    name = verb.__name__.rstrip("_")
     lines = [f"  coiled-pulumi {name} {example}".rstrip() for example in examples]
     app.command(name, short_help=short, epilog="\b\n" + "\n".join(["Examples:", *lines]))(verb)
 
@@ -76,6 +84,26 @@ _add(
     "--svg network.svg",
 )
 _add(
+    explain.explain,
+    "Say why a key of a file has its value.",
+    "region --stack dev",
+    "clusters.main.worker.instance_type --stack dev",
+    "--stack dev --cluster main",
+)
+_add(
+    set_values.set_,
+    "Change values of a file, comments kept.",
+    "region=us-west-2 zone=us-west-2b --stack dev",
+    "clusters.main.n_workers=10 --file lab.yaml --yes",
+    "spot=true worker.memory='64 GiB' --stack dev --cluster main",
+)
+_add(
+    preflight.preflight,
+    "Ask AWS what would go wrong; changes nothing.",
+    "--stack dev",
+    "--file lab.yaml --json",
+)
+_add(
     preview.preview,
     "Show what `up` would change.",
     "--stack dev",
@@ -86,11 +114,21 @@ _add(
     refresh.refresh, "Find what changed outside of Pulumi.", "--stack dev --preview-only", "--stack dev --yes"
 )
 _add(outputs.outputs, "Show addresses and names of what is up.", "--stack dev", "--stack dev --json")
+_add(
+    notifications.notifications,
+    "Show what happened to a workspace.",
+    "--stack dev --since 2h",
+    "--stack dev --cluster main --follow",
+)
 _add(destroy.destroy, "Delete a workspace.", "--stack dev --preview-only", "--stack dev --yes")
 _add(schema.schema, "Print the JSON Schema of a file.", "> stack-file.schema.json")
 _add(doctor.doctor, "Tell what is used and what is wrong.", "", "--json")
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(engine.app, name="engine")
 app.add_typer(local.app, name="local")
+app.add_typer(setup.app, name="setup")
+app.add_typer(iam.app, name="iam")
 
 
 def _version(value: bool) -> None:
@@ -180,6 +218,7 @@ def _fail(console: Console, error: CoiledPulumiError) -> int:
             "hint": error.hint,
             "exit_code": error.exit_code,
         }
-        console.data({"version": 1, "error": detail})
+        workers = getattr(error, "workers", None)
+        console.data({"version": 1, **({"workers": workers} if workers else {}), "error": detail})
     console.error(error)
     return error.exit_code

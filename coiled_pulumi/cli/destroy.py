@@ -8,6 +8,7 @@ import typer
 
 from coiled_pulumi.cli import operate, options
 from coiled_pulumi.cli.console import Console
+from coiled_pulumi.errors import UsageError
 
 
 def destroy(
@@ -18,16 +19,26 @@ def destroy(
     preview_only: Annotated[
         bool, typer.Option("--preview-only", help="Only tell what would be deleted.")
     ] = False,
+    with_clusters: Annotated[
+        bool, typer.Option("--with-clusters", help="Also stop clusters that were started beside the file.")
+    ] = False,
 ) -> None:
     """Delete everything of a workspace: its clusters, its network, its role and its logs."""
-    from coiled_pulumi.ops import stacks
+    from coiled_pulumi.ops import clusters, stacks
 
     console = Console(as_json=as_json)
     target = options.target(stack, file)
+    beside = clusters.names(target)
+    if beside and not with_clusters:
+        what = f"clusters are up beside the file of {target.stack}: {', '.join(beside)}"
+        raise UsageError(what, f"coiled-pulumi cluster stop {beside[0]}, or destroy --with-clusters")
     if not preview_only:
-        clusters = ", ".join(target.loaded.workspace.clusters) or "none"
-        question = f"Delete everything of {target.stack} (clusters: {clusters}), its logs included?"
+        known = ", ".join([*target.loaded.workspace.clusters, *beside]) or "none"
+        question = f"Delete everything of {target.stack} (clusters: {known}), its logs included?"
         operate.confirm(console, question, yes=yes)
+        clusters.clear(
+            target, perform=lambda title, run: operate.perform(console, title, run), tell=console.note
+        )
     tense = "planned" if preview_only else "done"
     result = operate.perform(
         console,

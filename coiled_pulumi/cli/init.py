@@ -22,6 +22,9 @@ main: stacks/
 stackConfigDir: stacks
 """
 
+#: What editors read, beside the workspace files of a project; `coiled-pulumi schema` prints it.
+SCHEMA = "stack-file.schema.json"
+
 TEMPLATE = """\
 # The workspace {name}: shared network, access and logs, and the Dask clusters in it.
 # Check it with `coiled-pulumi validate`, see what it comes to with `coiled-pulumi plan`.
@@ -104,7 +107,10 @@ def init(
         scheduler=_scalar(scheduler),
     )
     root = project_around(Path.cwd())
-    target = file or (stack_folder(root) if root else Path.cwd() / "stacks") / f"Pulumi.{name}.yaml"
+    stacks = stack_folder(root) if root else Path.cwd() / "stacks"
+    target = file or stacks / f"Pulumi.{name}.yaml"
+    if not file and (not root or (stacks / SCHEMA).exists()):
+        text = f"# yaml-language-server: $schema={SCHEMA}\n{text}"
     # Wrong flags are refused before anything is written, in the words of the file that they would become.
     parse(text, source=str(target) if _scalar(name) == name else "new file")
     files = {target: text} if file or root else {**_project(Path.cwd()), target: text}
@@ -140,5 +146,8 @@ def _project(folder: Path) -> dict[Path, str]:
         msg = f"{folder / 'Pulumi.yaml'} is another Pulumi project"
         raise UsageError(msg, "run init in an empty folder, or give --file")
     from coiled_pulumi.ops.target import PROGRAM
+    from coiled_pulumi.spec.schema import stack_file_schema
 
-    return {folder / "Pulumi.yaml": PROJECT, folder / "stacks" / "__main__.py": PROGRAM}
+    stacks = folder / "stacks"
+    schema = json.dumps(stack_file_schema(), indent=2) + "\n"
+    return {folder / "Pulumi.yaml": PROJECT, stacks / "__main__.py": PROGRAM, stacks / SCHEMA: schema}

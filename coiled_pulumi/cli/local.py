@@ -6,7 +6,7 @@ import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +14,24 @@ from coiled_pulumi.cli import options
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import UsageError
 
+if TYPE_CHECKING:
+    from coiled_pulumi.local.state import Record
+
 app = typer.Typer(help="An AWS on this machine: no account, no cost.", no_args_is_help=True)
 
 _USE = """\b
 Examples:
   eval "$(coiled-pulumi local env)"
   coiled-pulumi local env --json"""
+_QUOTA = """\b
+Examples:
+  coiled-pulumi local quota L-1216C47A 5
+  coiled-pulumi local quota L-F678F1CE 1 --region eu-west-1"""
+_NO_CAPACITY = """\b
+Examples:
+  coiled-pulumi local no-capacity --type m6i.xlarge --zone us-east-1a
+  coiled-pulumi local no-capacity --type m6i.xlarge --zone us-east-1a --clear"""
+_Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Where.")]
 
 
 @app.command("up", short_help="Start it.")
@@ -91,6 +103,86 @@ def env(as_json: options.Json = False) -> None:
         Console().text(daemon.exports(variables))
 
 
+@app.command("quota", short_help="Set what the account may have.", epilog=_QUOTA)
+def quota(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="Code of the quota, as L-1216C47A.")],
+    value: Annotated[
+        float, typer.Argument(metavar="VALUE", help="Its new value, for launches from now on.", min=0)
+    ],
+    region: _Region = "us-east-1",
+    as_json: options.Json = False,
+) -> None:
+    """Set a quota of the local account; what could not be launched before is tried again if it is raised."""
+    from coiled_pulumi.local import control
+
+    answer = control.ask(_running(), "quota", code=code, value=value, region=region)
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, **answer})
+        return
+    console.text(f"{answer['name']}: {answer['before']:g} -> {answer['value']:g} in {answer['region']}")
+
+
+@app.command("approve", short_help="Approve a wish for a higher quota.")
+def approve(
+    request_id: Annotated[
+        str, typer.Argument(metavar="REQUEST_ID", help="The wish, as RequestServiceQuotaIncrease named it.")
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="Approve every wish that is pending.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Approve what was asked of Service Quotas, as AWS does after minutes or days."""
+    from coiled_pulumi.local import control
+
+    if bool(request_id) == every:
+        raise UsageError("name one wish, or say --all", "coiled-pulumi local approve --all")
+    answer = control.ask(_running(), "approve", request_id=request_id)
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, **answer})
+        return
+    for one in answer["approved"]:
+        console.text(f"{one['code']} is {one['value']:g} in {one['region']} (request {one['request_id']})")
+    if not answer["approved"]:
+        console.text("no wish is pending")
+
+
+@app.command("no-capacity", short_help="Have AWS run out of an instance type.", epilog=_NO_CAPACITY)
+def no_capacity(
+    type_: Annotated[str, typer.Option("--type", metavar="TYPE", help="Instance type, as m6i.xlarge.")],
+    zone: Annotated[str, typer.Option("--zone", metavar="ZONE", help="Availability zone, as us-east-1a.")],
+    clear: Annotated[bool, typer.Option("--clear", help="There is capacity again.")] = False,
+    as_json: options.Json = False,
+) -> None:
+    """Have a zone of the local AWS run out of an instance type, until it is cleared."""
+    from coiled_pulumi.local import control
+
+    answer = control.ask(_running(), "no-capacity", type=type_, zone=zone, clear=clear)
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, **answer})
+        return
+    for kind, where in answer["shortages"]:
+        console.text(f"no {kind} in {where}")
+    if not answer["shortages"]:
+        console.text("every zone has every type")
+
+
+def _running() -> Record:
+    """Give the record of the server.
+
+    Raises:
+        UsageError: it is not running.
+    """
+    from coiled_pulumi.local import daemon, state
+
+    home = state.default_home()
+    record = state.load(home)
+    if record is None or not daemon.is_running(record):
+        raise UsageError("the local AWS is not running", "coiled-pulumi local up")
+    return record
+
+
 def environment() -> dict[str, str]:
     """Make the variables by which bare `pulumi`, boto3 and the AWS CLI use the local AWS.
 
@@ -99,12 +191,9 @@ def environment() -> dict[str, str]:
     """
     from coiled_pulumi import me
     from coiled_pulumi.engine import locate
-    from coiled_pulumi.local import daemon, state
+    from coiled_pulumi.local import daemon
 
-    home = state.default_home()
-    record = state.load(home)
-    if record is None or daemon.status(home).state != "running":
-        raise UsageError("the local AWS is not running", "coiled-pulumi local up")
+    record = _running()
     variables = daemon.environment(record) | {me.VARIABLE: "127.0.0.1/32"}
     ambient = dict(os.environ)
     # The program runs with the Python that this is installed in, wherever the shell's own `python3` leads.

@@ -12,7 +12,7 @@ from coiled_pulumi.errors import CancelledError, UsageError
 if TYPE_CHECKING:
     from coiled_pulumi.cli.live import OnRows, Tense
     from coiled_pulumi.ops.engine_run import Result
-    from coiled_pulumi.ops.target import Target
+    from coiled_pulumi.ops.target import Place
 
 Operation = Callable[["OnRows"], "Result"]
 
@@ -25,13 +25,13 @@ def perform(console: Console, title: str, operation: Operation, *, tense: Tense 
         return operation(on_rows)
 
 
-def show(console: Console, verb: str, target: Target, result: Result, *, tense: Tense = "done") -> None:
+def show(console: Console, verb: str, target: Place, result: Result, *, tense: Tense = "done") -> None:
     """Sum an operation up: JSON, or a table of changes and what the policies found.
 
     Args:
         console: where to.
         verb: what was done.
-        target: to which workspace.
+        target: to which stack.
         result: how it went.
         tense: whether it was done, is still to be done, or was only found.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,31 @@ def _known_stacks(incomplete: str) -> list[str]:
     from coiled_pulumi.ops.target import workspace_files
 
     return [name for name in workspace_files(Path.cwd()) if name.startswith(incomplete)]
+
+
+def _quietly(context: typer.Context) -> Loaded | None:
+    """Read the workspace that a line which is still being typed names; None where there is none to read."""
+    from coiled_pulumi.errors import CoiledPulumiError
+
+    file = context.params.get("file")
+    with contextlib.suppress(CoiledPulumiError, OSError):
+        return load(context.params.get("stack"), Path(file) if file else None)
+    return None
+
+
+def _known_clusters(context: typer.Context, incomplete: str) -> list[str]:
+    loaded = _quietly(context)
+    return [name for name in loaded.workspace.clusters if name.startswith(incomplete)] if loaded else []
+
+
+def known_paths(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete a path of the workspace file."""
+    from coiled_pulumi.spec.explain import paths
+
+    cluster = context.params.get("cluster")
+    before = f"clusters.{cluster}." if cluster else ""
+    found = [path.removeprefix(before) for path in paths(_quietly(context)) if path.startswith(before)]
+    return [path for path in found if path.startswith(incomplete)]
 
 
 Stack = Annotated[
@@ -41,6 +67,15 @@ Packs = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON to stdout.")]
+OfCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", "-c", metavar="NAME", help="Of this cluster of the file.", autocompletion=_known_clusters
+    ),
+]
+NoPreflight = Annotated[
+    bool, typer.Option("--no-preflight", envvar="COILED_PULUMI_NO_PREFLIGHT", help="Ask AWS nothing before.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

@@ -44,6 +44,6 @@ def plan(
     if as_json:
         console.text(to_json(planned))
         return
-    from coiled_pulumi.cli import render
+    from coiled_pulumi.cli import render_plan
 
-    console.rich().print(render.plan_tree(planned) if tree else render.plan_table(planned))
+    console.rich().print(render_plan.plan_tree(planned) if tree else render_plan.plan_table(planned))

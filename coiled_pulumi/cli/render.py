@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from coiled_pulumi.cli.live import Tense
     from coiled_pulumi.ops.events import Progress, Row
     from coiled_pulumi.outputs import WorkspaceOutputs
-    from coiled_pulumi.plan.model import Workspace
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "±": "magenta"}
 #: The steps of a replacement; one row stands for all of them.
@@ -88,11 +87,11 @@ def outputs_view(record: WorkspaceOutputs) -> Any:
         ("workspace", record.name),
         ("region", record.region),
         ("vpc", record.vpc_id),
-        ("nat address", record.nat_address),
+        ("nat address", ", ".join(record.nat_addresses.values()) or "none"),
         ("role", record.role_arn),
         ("instance profile", record.instance_profile),
         ("log group", record.log_group),
-        ("subnets", f"{len(record.subnets)} in {len(record.subnets) // 2} zones"),
+        ("subnets", _subnets(record)),
     ):
         facts.add_row(f"[dim]{name}[/]", value)
     clusters = Table(box=None, pad_edge=False, header_style="dim")
@@ -110,70 +109,6 @@ def outputs_view(record: WorkspaceOutputs) -> Any:
     return Group(facts, "", clusters) if record.clusters else facts
 
 
-def plan_table(plan: Workspace) -> Any:
-    """Show the network by zone and the clusters in it."""
-    from rich.console import Group
-    from rich.table import Table
-
-    zones = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("zone", "private", "public", ""):
-        zones.add_column(heading)
-    blocks = {(subnet.zone, subnet.tier): subnet.cidr for subnet in plan.network.subnets}
-    for zone in sorted({subnet.zone for subnet in plan.network.subnets}):
-        note = "NAT gateway" if plan.network.nat.subnet.endswith(zone) else ""
-        zones.add_row(zone, blocks[zone, "private"], blocks[zone, "public"], note)
-    rules = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("opens", "to", "for"):
-        rules.add_column(heading)
-    for rule in plan.security.rules:
-        if rule.group == "scheduler-group":
-            ports = (
-                str(rule.from_port) if rule.from_port == rule.to_port else f"{rule.from_port}-{rule.to_port}"
-            )
-            rules.add_row(ports, rule.peer, rule.description)
-    clusters = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("cluster", "zone", "workers", "worker", "scheduler"):
-        clusters.add_column(heading)
-    for cluster in plan.clusters:
-        worker, scheduler = cluster.workers.template, cluster.scheduler
-        clusters.add_row(
-            f"[bold]{cluster.name}[/]",
-            cluster.zone,
-            str(cluster.workers.n_workers),
-            f"{worker.instance_type}, {worker.disk} GiB",
-            f"{scheduler.instance_type}, {scheduler.disk} GiB",
-        )
-    logs = f"logs {plan.logs.retention_days} days"
-    head = f"[bold]{plan.name}[/] in {plan.region}, network {plan.network.vpc.cidr}, {logs}"
-    parts = [head, "", zones]
-    parts += ["", rules] if rules.row_count else ["", "nothing reaches the schedulers from outside"]
-    return Group(*parts, *(["", clusters] if plan.clusters else []))
-
-
-def plan_tree(plan: Workspace) -> Any:
-    """Show what belongs to what."""
-    from rich.tree import Tree
-
-    root = Tree(f"[bold]{plan.name}[/] {plan.region}")
-    network = root.add(f"network {plan.network.vpc.cidr}")
-    for zone in sorted({subnet.zone for subnet in plan.network.subnets}):
-        branch = network.add(zone)
-        for subnet in plan.network.subnets:
-            if subnet.zone == zone:
-                branch.add(f"{subnet.tier} {subnet.cidr}")
-    network.add(f"NAT gateway in {plan.network.nat.subnet}")
-    network.add(f"endpoint {plan.network.endpoint.service}")
-    security = root.add("security groups")
-    for group in plan.security.groups:
-        branch = security.add(group.key)
-        for rule in plan.security.rules:
-            if rule.group == group.key:
-                branch.add(rule.key.removeprefix(group.key.removesuffix("group")))
-    root.add(f"role and instance profile {plan.name}")
-    root.add(f"log group {plan.name}, {plan.logs.retention_days} days")
-    for cluster in plan.clusters:
-        branch = root.add(f"cluster [bold]{cluster.name}[/] in {cluster.zone}")
-        branch.add(f"scheduler {cluster.scheduler.instance_type} in {cluster.scheduler.subnet}")
-        template = cluster.workers.template
-        branch.add(f"{cluster.workers.n_workers} workers {template.instance_type} in {template.subnet}")
-    return root
+def _subnets(record: WorkspaceOutputs) -> str:
+    zones = {key.partition("-")[2] for key in record.subnets}
+    return f"{len(record.subnets)} in {len(zones)} zone{'s' if len(zones) != 1 else ''}"

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from coiled_pulumi.cli import operate, options
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coiled_pulumi.cli import operate, options, preflight, workers
 from coiled_pulumi.cli.console import Console
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from coiled_pulumi.ops.target import Target
 
 
 def up(
@@ -12,15 +21,40 @@ def up(
     as_json: options.Json = False,
     yes: options.Yes = False,
     policy_packs: options.Packs = [],  # noqa: B006 typer's form of an empty list
+    no_preflight: options.NoPreflight = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait for workers.")] = False,
 ) -> None:
     """Make what the workspace file says: shows the changes, asks, then applies them."""
+    console = Console(as_json=as_json)
+    bring_up(
+        console,
+        options.target(stack, file),
+        yes=yes,
+        packs=tuple(policy_packs),
+        check=not no_preflight,
+        wait=not no_wait,
+    )
+
+
+def bring_up(
+    console: Console, target: Target, *, yes: bool, packs: tuple[Path, ...], check: bool, wait: bool = True
+) -> None:
+    """Check, show, ask and apply; what AWS would refuse stops it before anything is made.
+
+    Args:
+        console: where to.
+        target: which workspace.
+        yes: do not ask.
+        packs: folders of policy packs.
+        check: whether AWS is asked before the engine is.
+        wait: whether workers are waited for at the end.
+    """
     from coiled_pulumi.ops import stacks
 
-    console = Console(as_json=as_json)
-    target = options.target(stack, file)
-    packs = tuple(policy_packs)
     if not yes:
         operate.require_terminal(console)
+    if check:
+        preflight.require(console, target.loaded)
     # With packs also when nobody is asked: what they refuse is then refused before anything is made.
     if packs or not yes:
         planned = operate.perform(
@@ -37,4 +71,4 @@ def up(
     result = operate.perform(
         console, f"up {target.stack}", lambda on: stacks.up(target, on, policy_packs=packs)
     )
-    operate.show(console, "up", target, result)
+    workers.finish(console, target, result, wait=wait)

@@ -8,12 +8,18 @@ import pulumi
 TOKENS = {
     "Workspace": "coiled:index:Workspace",
     "Network": "coiled:index:Network",
+    "WaysOut": "coiled:index:WaysOut",
+    "ZoneNetwork": "coiled:index:ZoneNetwork",
     "Security": "coiled:index:Security",
     "Identity": "coiled:index:Identity",
     "Logs": "coiled:index:Logs",
     "Images": "coiled:index:Images",
     "Cluster": "coiled:index:Cluster",
+    "ClusterBeside": "coiled:index:ClusterBeside",
 }
+
+#: Session tokens for the metadata service, and none that leaves the machine by another hop.
+METADATA = {"http_endpoint": "enabled", "http_tokens": "required", "http_put_response_hop_limit": 1}
 
 
 class Component(pulumi.ComponentResource):

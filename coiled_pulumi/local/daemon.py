@@ -26,7 +26,7 @@ from coiled_pulumi.local import calls, process, state
 from coiled_pulumi.local.environment import applied, endpoint, environment, exports
 from coiled_pulumi.local.state import Record
 
-__all__ = ["Status", "applied", "down", "endpoint", "environment", "exports", "status", "up"]
+__all__ = ["Status", "applied", "down", "endpoint", "environment", "exports", "is_running", "status", "up"]
 
 #: Loading moto takes a second or two; on a machine that is busy building an engine a good deal more.
 START_LIMIT: Final = 120.0
@@ -69,7 +69,7 @@ def up(*, home: Path, port: int = 0) -> Record:
     _require_moto()
     with _locked(home):
         record = state.load(home)
-        if record is not None and _alive(record):
+        if record is not None and is_running(record):
             return record
         # What an ended server left: its resources are gone, so the state that speaks of them goes too.
         _remove(home)
@@ -93,7 +93,7 @@ def down(*, home: Path, purge: bool = True) -> bool:
         return False
     with _locked(home):
         record = state.load(home)
-        running = record is not None and _alive(record)
+        running = record is not None and is_running(record)
         if record is not None and running:
             process.stop(record.pid, record.process_start, patience=STOP_LIMIT)
         state.state_file(home).unlink(missing_ok=True)
@@ -110,7 +110,7 @@ def status(home: Path) -> Status:
     record = state.load(home)
     if record is None:
         return Status("stopped")
-    if not _alive(record):
+    if not is_running(record):
         return Status("stale", port=record.port, pid=record.pid)
     log = calls.read(state.calls_file(home))
     return Status(
@@ -123,7 +123,8 @@ def status(home: Path) -> Status:
     )
 
 
-def _alive(record: Record) -> bool:
+def is_running(record: Record) -> bool:
+    """Tell whether the server of a record is still there."""
     return record.process_start != "" and process.start_of(record.pid) == record.process_start
 
 

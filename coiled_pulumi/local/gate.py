@@ -22,7 +22,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from coiled_pulumi.local import idempotency, signature
+from coiled_pulumi.local import control, idempotency, signature
 from coiled_pulumi.local.answers import Answer, error
 from coiled_pulumi.local.calls import Call, is_mutating
 
@@ -86,7 +86,7 @@ class Gate:
         claim = signature.claim_of(environ)
         with self._turn:
             answer = signature.refusal(environ, body, claim, self._keyring)
-            known = answer is None
+            known = answer is None and claim.service != control.SERVICE
             if answer is None:
                 answer = self._answer(environ, body, claim)
         if known:
@@ -108,6 +108,8 @@ class Gate:
         return [answer.body]
 
     def _answer(self, environ: dict[str, Any], body: bytes, claim: signature.Claim) -> Answer:
+        if claim.service == control.SERVICE:
+            return control.answer(body)
         token = idempotency.token_of(claim.service, claim.region, claim.key_id, body)
         if token is None:
             return _ask(self._moto, environ, claim.service)

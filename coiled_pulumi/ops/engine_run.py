@@ -10,7 +10,6 @@ import contextlib
 import functools
 import json
 import os
-import re
 import signal
 import subprocess
 import tempfile
@@ -23,33 +22,14 @@ from pathlib import Path
 from coiled_pulumi.engine import locate
 from coiled_pulumi.errors import (
     CancelledError,
-    ChangesFoundError,
-    CoiledPulumiError,
-    CredentialsError,
-    DeadlineError,
-    DeploymentError,
     EngineError,
-    NoSuchStackError,
-    PolicyError,
-    UsageError,
 )
-from coiled_pulumi.ops.events import Diagnostic, Progress, Row, name_of, reduce
+from coiled_pulumi.ops.events import Progress, Row, reduce
+from coiled_pulumi.ops.failures import failure
 
 #: How often the event log is looked at, in seconds.
 _TICK = 0.05
 OnRows = Callable[[Progress, list[Row]], None]
-
-#: Pulumi's exit codes that have an error of ours (pulumi/pulumi, `cmd/exit_codes.go`).
-_BY_CODE: dict[int, type[CoiledPulumiError]] = {
-    2: UsageError,
-    3: CredentialsError,
-    4: DeploymentError,
-    5: PolicyError,
-    6: NoSuchStackError,
-    7: ChangesFoundError,
-    8: CancelledError,
-    9: DeadlineError,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +101,7 @@ def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None
         hint = "" if planned else f"the next `coiled-pulumi {arguments[0]}` goes on from here"
         raise CancelledError("stopped by you", hint)
     if child.returncode:
-        raise failure(child.returncode, progress, text)
+        raise failure(child.returncode, progress, text, verb=arguments[0])
     return Result(progress, time.monotonic() - began)
 
 
@@ -139,71 +119,6 @@ def query(arguments: list[str], *, folder: Path) -> str:
     if done.returncode:
         raise failure(done.returncode, Progress(), done.stderr + done.stdout)
     return done.stdout
-
-
-def failure(code: int, progress: Progress, text: str) -> CoiledPulumiError:
-    """Turn a failed run into an error: what the engine said, without its wall of text."""
-    mandatory = [f for f in progress.findings if f.level == "mandatory"]
-    if mandatory:
-        lines = [f"{f.policy}: {_named(f.urn, f.message)}" for f in mandatory]
-        return PolicyError("a mandatory policy is violated\n" + "\n".join(dict.fromkeys(lines)))
-    said = [_told(d) for d in progress.errors] or _complaints(text)
-    what = "\n".join(dict.fromkeys(said)) or f"pulumi ended with exit code {code}"
-    hint = _hint(progress, what)
-    if any(piece in what for piece in _UNSIGNED):
-        return CredentialsError(what, hint)
-    if code in _BY_CODE:
-        return _BY_CODE[code](what, hint)
-    return DeploymentError(what, hint) if progress.rows else CoiledPulumiError(what, hint)
-
-
-#: What AWS and its plugin say where credentials are missing, wrong or over.
-_UNSIGNED = ("No valid credential sources", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken",
-             "AuthFailure")  # fmt: skip
-#: What the AWS plugin wraps around an error: where in its code, how many there are, and its own version.
-_WRAPPING = re.compile(
-    r"^\S+\.go:\d+: sdk\.helper_schema: |^(?:\w+ urn:\S+: )?\d+ errors? occurred:\n|^\s*\* |:? provider=aws@\S+$",
-    re.MULTILINE,
-)
-
-
-def _told(diagnostic: Diagnostic) -> str:
-    """Give what went wrong with which resource; the plugin says the same twice, in two wrappings."""
-    return _named(diagnostic.urn, _WRAPPING.sub("", diagnostic.message).strip())
-
-
-def _named(urn: str, text: str) -> str:
-    name = name_of(urn)
-    of_all = not urn or "::pulumi:pulumi:Stack::" in urn or "::pulumi:providers:" in urn
-    return text if of_all or text.startswith(f"{name}:") else f"{name}: {text}"
-
-
-#: A piece of what the engine says, and the next step.
-_HINTS = (
-    # hashicorp/terraform-provider-aws issue 45303: a refresh fails on a rule that is gone, instead of noting it.
-    ("Missing Resource Identity", "it was deleted outside of Pulumi; make it anew: pulumi state delete '{urn}' && "
-     "coiled-pulumi up"),
-    ("currently locked by", "another run is at work; if none is: pulumi cancel"),
-    ("passphrase", "set PULUMI_CONFIG_PASSPHRASE to the passphrase of this backend"),
-    ("PULUMI_ACCESS_TOKEN", "set PULUMI_BACKEND_URL, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
-    ("ExpiredToken", "renew the AWS credentials, as with: aws sso login"),
-    ("InvalidClientTokenId", "the AWS credentials are not known to AWS: coiled-pulumi doctor"),
-    ("no stack named", "bring it up with: coiled-pulumi up"),
-    ("No valid credential sources", "set AWS credentials, or use the local AWS: eval \"$(coiled-pulumi local env)\""),
-)  # fmt: skip
-
-
-def _hint(progress: Progress, what: str) -> str:
-    for piece, hint in _HINTS:
-        if piece in what:
-            return hint.format(urn=next((d.urn for d in progress.errors if piece in d.message), "URN"))
-    return ""
-
-
-def _complaints(text: str) -> list[str]:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error:")]
-    return errors or lines[-3:]
 
 
 def _start(command: list[str], output: object) -> subprocess.Popen[str]:

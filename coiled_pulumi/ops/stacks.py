@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from coiled_pulumi import outputs
 from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError
+from coiled_pulumi.ops import backends, run_record
 from coiled_pulumi.ops.engine_run import OnRows, Result, query, run
-from coiled_pulumi.ops.target import Target, forget_secrets
+from coiled_pulumi.ops.target import Place, Target, forget_secrets
 
 
-def preview(target: Target, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
+def preview(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
     """Ask the engine what `up` would do; a stack that does not exist yet is made, empty."""
     return _or_create(target, ["preview", *_common(target), *_packs(policy_packs)], on_rows)
 
 
-def up(target: Target, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
-    """Make what the workspace file says."""
-    return _or_create(
-        target, ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)], on_rows
-    )
+def up(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
+    """Make what the stack's configuration says."""
+    arguments = ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)]
+    return _recorded(target, "up", on_rows, lambda on: _or_create(target, arguments, on))
 
 
-def refresh(target: Target, on_rows: OnRows, *, preview_only: bool = False) -> Result:
+def refresh(target: Place, on_rows: OnRows, *, preview_only: bool = False) -> Result:
     """Compare the state with AWS and write what was found into the state, or only tell it."""
     how = ["--preview-only"] if preview_only else ["--yes", "--skip-preview"]
-    return _run(target, ["refresh", *how, *_common(target)], on_rows)
+    arguments = ["refresh", *how, *_common(target)]
+    if preview_only:
+        return _run(target, arguments, on_rows)
+    return _recorded(target, "refresh", on_rows, lambda on: _run(target, arguments, on))
 
 
-def destroy(target: Target, on_rows: OnRows, *, preview_only: bool = False) -> Result:
-    """Delete everything of the workspace; its stack stays, empty, with its history."""
+def destroy(target: Place, on_rows: OnRows, *, preview_only: bool = False) -> Result:
+    """Delete everything of a stack; it stays itself, empty, with its history."""
     how = ["--preview-only"] if preview_only else ["--yes", "--skip-preview"]
-    return _run(target, ["destroy", *how, *_common(target)], on_rows)
+    arguments = ["destroy", *how, *_common(target)]
+    if preview_only:
+        return _run(target, arguments, on_rows)
+    return _recorded(target, "destroy", on_rows, lambda on: _run(target, arguments, on))
 
 
 def read_outputs(target: Target) -> outputs.WorkspaceOutputs:
@@ -41,11 +48,33 @@ def read_outputs(target: Target) -> outputs.WorkspaceOutputs:
     Raises:
         NoSuchStackError: it was never brought up on this backend.
     """
-    text = query(["stack", "output", "--json", "--stack", target.stack], folder=target.project)
-    return outputs.read(json.loads(text))
+    return outputs.read(outputs_of(target.stack, target.project))
 
 
-def _common(target: Target) -> list[str]:
+def stacks_of(target: Place) -> list[str]:
+    """Give the stacks beside a workspace's: its clusters' and its further networks'."""
+    listed = json.loads(query(["stack", "ls", "--json"], folder=target.project))
+    # With a backend that knows organizations a name is `organization/coiled/stack`.
+    names = (one["name"].rpartition("/")[2] for one in listed)
+    return sorted(name for name in names if name.startswith(f"{target.workspace}."))
+
+
+def outputs_of(stack: str, folder: Path) -> dict[str, object]:
+    """Give the outputs of a stack.
+
+    Raises:
+        NoSuchStackError: there is none.
+    """
+    return json.loads(query(["stack", "output", "--json", "--stack", stack], folder=folder))
+
+
+def remove(target: Place) -> None:
+    """Forget an empty stack."""
+    query(["stack", "rm", "--yes", "--stack", target.stack], folder=target.config_file.parent)
+    target.config_file.unlink(missing_ok=True)
+
+
+def _common(target: Place) -> list[str]:
     return ["--stack", target.stack, "--config-file", str(target.config_file), "--non-interactive"]
 
 
@@ -53,12 +82,22 @@ def _packs(packs: tuple[Path, ...]) -> list[str]:
     return [word for pack in packs for word in ("--policy-pack", str(pack.resolve()))]
 
 
-def _run(target: Target, arguments: list[str], on_rows: OnRows) -> Result:
+def _recorded(target: Place, verb: str, on_rows: OnRows, operation: Callable[[OnRows], Result]) -> Result:
+    """Run what changes something, and leave a record of it for `notifications`."""
+    with run_record.recorded(
+        workspace=target.workspace, cluster=target.cluster, verb=verb, region=target.region
+    ) as run:
+        result = operation(run.watching(on_rows))
+        run.finished(result.progress)
+    return result
+
+
+def _run(target: Place, arguments: list[str], on_rows: OnRows) -> Result:
     log = target.config_file.with_name("events.jsonl")
     return run(arguments, folder=target.project, on_rows=on_rows, log=log)
 
 
-def _or_create(target: Target, arguments: list[str], on_rows: OnRows) -> Result:
+def _or_create(target: Place, arguments: list[str], on_rows: OnRows) -> Result:
     if not target.created_here:
         _create(target)
     try:
@@ -68,11 +107,20 @@ def _or_create(target: Target, arguments: list[str], on_rows: OnRows) -> Result:
         return _run(target, arguments, on_rows)
 
 
-def _create(target: Target) -> None:
+def _create(target: Place) -> None:
     """Make the empty stack, in the project of ours: the user's file is not where Pulumi's salt should go."""
     forget_secrets(target)
     try:
-        query(["stack", "init", "--no-select", "--stack", target.stack], folder=target.config_file.parent)
+        query(
+            ["stack", "init", "--no-select", "--stack", target.stack, *_sealed()],
+            folder=target.config_file.parent,
+        )
     except CoiledPulumiError as error:
-        if "already exists" not in error.what:
+        # Made on another machine: what seals its secrets is in its state.
+        if not backends.adopt(target) and "already exists" not in error.what:
             raise
+
+
+def _sealed() -> list[str]:
+    provider = backends.secrets_provider()
+    return ["--secrets-provider", provider] if provider else []

@@ -14,6 +14,7 @@ import yaml
 from coiled_pulumi.errors import NoSuchStackError, Problem, SpecErrors, UsageError
 from coiled_pulumi.ops.engine_run import child_environment
 from coiled_pulumi.spec import load, yaml12
+from coiled_pulumi.spec.settled import settle
 
 #: Name of the Pulumi project: part of every URN and of where the state is kept.
 PROJECT = "coiled"
@@ -26,25 +27,39 @@ _PROJECT = f"name: {PROJECT}\nruntime: python\nmain: program/\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A workspace file that was read and checked, and where Pulumi runs for it."""
+class Place:
+    """A stack, and where Pulumi runs for it.
 
-    loaded: load.Loaded
-    file: Path
-    #: Folder with the `Pulumi.yaml` to run: the user's project, or one of ours for a file that stands alone.
+    Attributes:
+        workspace: the workspace that it belongs to.
+        stack: its name.
+        region: of what is in it.
+        project: folder with the `Pulumi.yaml` to run: the user's project, or one of ours.
+        config_file: our copy of the configuration, with Pulumi's own keys: the user's file is never written to.
+        settings: what the copy holds beside Pulumi's keys.
+        cluster: the cluster that the stack is about, or empty.
+    """
+
+    workspace: str
+    stack: str
+    region: str
     project: Path
-    #: Our copy of the configuration, with Pulumi's own keys: the user's file is never written to.
     config_file: Path
-
-    @property
-    def stack(self) -> str:
-        """The stack has the workspace's name."""
-        return self.loaded.workspace.name
+    settings: Mapping[str, object]
+    cluster: str = ""
 
     @property
     def created_here(self) -> bool:
         """Whether the stack was made from this machine: then our copy has Pulumi's keys."""
         return any(key in _mapping(self.config_file) for key in _SECRETS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target(Place):
+    """The stack of a workspace file that was read and checked."""
+
+    loaded: load.Loaded
+    file: Path
 
 
 def find_file(*, stack: str | None, file: Path | None, folder: Path) -> Path:
@@ -151,43 +166,85 @@ def target(file: Path, *, state: Path) -> Target:
     """
     loaded = load.load(file)
     name = loaded.workspace.name
-    own = state / "projects" / _backend_key() / name
-    # What is below holds settings and logs of runs: nobody else's business. mkdir's mode is for the last folder only.
-    (state / "projects").mkdir(parents=True, exist_ok=True)
-    (state / "projects").chmod(0o700)
-    (own / "program").mkdir(parents=True, exist_ok=True)
-    (own / "program" / "__main__.py").write_text(PROGRAM)
-    (own / "Pulumi.yaml").write_text(_PROJECT)
+    own = _own_project(state, name)
     config_file = own / f"Pulumi.{name}.yaml"
-    _write_config(loaded, file, config_file)
+    settings = _settings(loaded, file)
+    _write_config(settings, config_file)
     around = project_around(file.resolve().parent)
     project = (
         around if around and file.resolve() in map(Path.resolve, workspace_files(around).values()) else own
     )
-    return Target(loaded=loaded, file=file, project=project, config_file=config_file)
+    return Target(
+        workspace=name,
+        stack=name,
+        region=settle(loaded.workspace).region,
+        project=project,
+        config_file=config_file,
+        settings=settings,
+        loaded=loaded,
+        file=file,
+    )
 
 
-def forget_secrets(made: Target) -> None:
+def beside(
+    workspace: str, stack: str, *, region: str, key: str, value: object, state: Path, cluster: str = ""
+) -> Place:
+    """Prepare where Pulumi runs for a stack beside a workspace's.
+
+    Args:
+        workspace: its name.
+        stack: name of the stack.
+        region: of what is in it.
+        key: of the program's config, without `coiled:`.
+        value: for that key.
+        state: folder for what we keep about it.
+        cluster: the cluster that it is about, or empty.
+    """
+    own = _own_project(state, stack)
+    config_file = own / f"Pulumi.{stack}.yaml"
+    settings = {"config": {f"{PROJECT}:{key}": value}}
+    _write_config(settings, config_file)
+    return Place(workspace, stack, region, own, config_file, settings, cluster)
+
+
+def _own_project(state: Path, stack: str) -> Path:
+    """Make a project of ours for a stack."""
+    # What is below holds settings and logs of runs: nobody else's business. mkdir's mode is for the last folder only.
+    (state / "projects").mkdir(parents=True, exist_ok=True)
+    (state / "projects").chmod(0o700)
+    own = state / "projects" / backend_key() / stack
+    (own / "program").mkdir(parents=True, exist_ok=True)
+    (own / "program" / "__main__.py").write_text(PROGRAM)
+    (own / "Pulumi.yaml").write_text(_PROJECT)
+    return own
+
+
+def forget_secrets(made: Place) -> None:
     """Drop the keys of a stack that is gone: a new one of that name gets new ones."""
     made.config_file.unlink(missing_ok=True)
-    _write_config(made.loaded, made.file, made.config_file)
+    _write_config(made.settings, made.config_file)
 
 
-def _backend_key(environ: Mapping[str, str] = os.environ) -> str:
+def backend_key(environ: Mapping[str, str] = os.environ) -> str:
     """Tell backends apart: the same workspace may live on several, each with its own keys."""
     return hashlib.sha256(environ.get("PULUMI_BACKEND_URL", "").encode()).hexdigest()[:8]
 
 
-def _write_config(loaded: load.Loaded, file: Path, config_file: Path) -> None:
+def _settings(loaded: load.Loaded, file: Path) -> dict[str, object]:
     # With the reader that checked it: others take a date for a date, and `yes` for true.
     written = yaml12.read(file.read_text(encoding="utf-8-sig")).value
     # A bare workspace may have no key `config`, so that is what tells the two forms apart.
     settings = written if isinstance(written, dict) and "config" in written else {"config": {}}
-    if not any(key in settings for key in _SECRETS):
-        before = _mapping(config_file)
-        settings |= {key: before[key] for key in _SECRETS if key in before}
     settings["config"][load.CONFIG_KEY] = loaded.raw
-    config_file.write_text(json.dumps(settings, indent=2) + "\n")
+    return settings
+
+
+def _write_config(settings: Mapping[str, object], config_file: Path) -> None:
+    kept = dict(settings)
+    if not any(key in kept for key in _SECRETS):
+        before = _mapping(config_file)
+        kept |= {key: before[key] for key in _SECRETS if key in before}
+    config_file.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def _mapping(file: Path) -> dict[str, object]:

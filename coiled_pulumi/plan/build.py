@@ -2,53 +2,90 @@
 
 from __future__ import annotations
 
-from coiled_pulumi.plan.cluster import image_key, plan_cluster, plan_images
-from coiled_pulumi.plan.firewall import plan_security
+from coiled_pulumi.plan import firewall
+from coiled_pulumi.plan.cluster import images_of, pairs, plan_cluster
 from coiled_pulumi.plan.identity import plan_identity
-from coiled_pulumi.plan.model import Cluster, LogGroup, Workspace
-from coiled_pulumi.plan.network import plan_network
+from coiled_pulumi.plan.images import plan_images
+from coiled_pulumi.plan.model import ExistingNetwork, LogGroup, Network, Workspace
+from coiled_pulumi.plan.network import NAT_IMAGE, existing_network, plan_network
 from coiled_pulumi.plan.tagging import Tagger
 from coiled_pulumi.spec import rules
-from coiled_pulumi.spec.cluster import Cluster as ClusterSpec
+from coiled_pulumi.spec.settled import Settled, settle
 from coiled_pulumi.spec.workspace import Workspace as WorkspaceSpec
 
 
-def build(spec: WorkspaceSpec) -> Workspace:
-    """Plan a workspace that has passed the spec's rules; equal specs give equal plans."""
-    tagger = Tagger(workspace=spec.name, stack=spec.name, extra=spec.tags)
-    zone = rules.default_zone(spec)
+def build(
+    spec: WorkspaceSpec, *, declared: WorkspaceSpec | None = None, extension: bool = False
+) -> Workspace:
+    """Plan a workspace that has passed the spec's rules; equal specs give equal plans.
+
+    Args:
+        spec: what counts, the config included.
+        declared: what the file alone says, for clusters beside it; `spec` if not given.
+        extension: whether it is the network of a further region of a workspace: its stack and its role then have a
+            name of their own, since a role is one for all regions.
+    """
+    stack = region_stack(spec.name, settle(spec).region) if extension else spec.name
+    tagger = Tagger(workspace=spec.name, stack=stack, extra=spec.tags)
+    settled = settle(spec)
     log_group = tagger.item("logs")
-    machines = [m for cluster in spec.clusters.values() for m in (cluster.scheduler, cluster.worker)]
+    clusters = tuple(
+        plan_cluster(tagger, name, spec.clusters[name], settle(spec, spec.clusters[name]))
+        for name in sorted(spec.clusters)
+    )
+    network = _network(tagger, spec, settled)
+    images = {key for cluster in clusters for key in images_of(cluster)}
+    nat_instance = isinstance(network, Network) and network.nat_instance is not None
     return Workspace(
         name=spec.name,
-        region=spec.region,
-        zone=zone,
-        network=plan_network(
+        region=settled.region,
+        zone=settled.zone,
+        network=network,
+        security=firewall.plan_security(
+            tagger, pairs(settled.ingress), nat_from=spec.network.cidr if nat_instance else None
+        ),
+        identity=plan_identity(
             tagger,
-            block=spec.network.cidr,
-            region=spec.region,
-            zones=rules.zones_of(spec),
-            nat_zone=zone,
-            layout=spec.network.layout,
+            settled.region,
+            physical_name=f"{spec.name}@{settled.region}" if extension else spec.name,
+            policies=spec.iam.instance_policies,
+            s3=tuple((one.bucket, one.access) for one in spec.iam.s3),
         ),
-        security=plan_security(
-            tagger, tuple((port, rule.cidr) for rule in spec.ingress for port in rule.ports)
-        ),
-        identity=plan_identity(tagger, spec.region),
         logs=LogGroup(log_group.key, log_group.name, log_group.tags, retention_days=spec.logs.retention_days),
-        images=plan_images(tagger, {image_key(machine.instance_type) for machine in machines}),
+        images=plan_images(tagger, images | ({NAT_IMAGE} if nat_instance else set())),
         account=spec.account,
-        clusters=tuple(_cluster(tagger, spec, name, spec.clusters[name]) for name in sorted(spec.clusters)),
+        declared=(declared or spec).declared() | {"region": settled.region},
+        clusters=clusters,
     )
 
 
-def _cluster(tagger: Tagger, spec: WorkspaceSpec, name: str, cluster: ClusterSpec) -> Cluster:
-    return plan_cluster(
+def region_stack(workspace: str, region: str) -> str:
+    """Give the name of the stack with the network of a further region."""
+    return f"{workspace}.region.{region}"
+
+
+def zone_stack(workspace: str, zone: str) -> str:
+    """Give the name of the stack with the subnets of a further zone."""
+    return f"{workspace}.zone.{zone}"
+
+
+def cluster_stack(workspace: str, cluster: str) -> str:
+    """Give the name of the stack of a cluster beside its workspace's file; no cluster's name has a dot in it."""
+    return f"{workspace}.{cluster}"
+
+
+def _network(tagger: Tagger, spec: WorkspaceSpec, settled: Settled) -> Network | ExistingNetwork:
+    existing = spec.network.existing
+    if existing is not None:
+        subnets = {zone: (one.public, one.private) for zone, one in existing.subnets.items()}
+        return existing_network(existing.vpc_id, subnets)
+    return plan_network(
         tagger,
-        name,
-        region=spec.region,
-        zone=cluster.zone or rules.default_zone(spec),
-        n_workers=cluster.n_workers,
-        scheduler=(cluster.scheduler.instance_type, cluster.scheduler.disk.size),
-        worker=(cluster.worker.instance_type, cluster.worker.disk.size),
+        block=spec.network.cidr,
+        region=settled.region,
+        zones=rules.zones_of(spec),
+        nat=spec.network.nat,
+        nat_zone=settled.zone,
+        layout=spec.network.layout,
+        endpoint_group=firewall.CLUSTER,
     )

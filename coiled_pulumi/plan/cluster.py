@@ -2,80 +2,104 @@
 
 from __future__ import annotations
 
-from coiled_pulumi import catalog
 from coiled_pulumi.plan import firewall
-from coiled_pulumi.plan.model import Cluster, Image, Instance, WorkerGroup
+from coiled_pulumi.plan.images import KINDS, image_key
+from coiled_pulumi.plan.model import Cluster, Disk, Instance, Item, Market, Security, WorkerGroup
 from coiled_pulumi.plan.network import subnet_key
-from coiled_pulumi.plan.tagging import Tagger
+from coiled_pulumi.plan.tagging import PREFIX, Tagger
 from coiled_pulumi.plan.userdata import user_data
+from coiled_pulumi.spec import machines
+from coiled_pulumi.spec.access import Ingress
+from coiled_pulumi.spec.cluster import Cluster as ClusterSpec
+from coiled_pulumi.spec.settled import Settled
 
-#: Public parameters that name the newest image of Amazon Linux 2023.
-#: https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
-_PARAMETER = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
-
-
-def image_key(instance_type: str) -> str:
-    """Give the key of the image that fits an instance type."""
-    facts = catalog.instance_type(instance_type)
-    assert facts is not None, instance_type  # noqa: S101 the spec has refused unknown types
-    return f"image-{facts.architecture.replace('_', '-')}"
+#: On a group: whoever waits for its workers may buy them on demand when there is no spot capacity.
+FALLBACK_TAG = f"{PREFIX}spot-fallback"
+_NO_SECURITY = Security((), ())
 
 
-def plan_images(tagger: Tagger, keys: set[str]) -> tuple[Image, ...]:
-    """Plan the images that a workspace's clusters need, one per architecture."""
-    images = []
-    for key in sorted(keys):
-        item = tagger.item(key)
-        architecture = "arm64" if key == "image-arm64" else "x86_64"
-        parameter = _PARAMETER.format(architecture=architecture)
-        images.append(Image(item.key, item.name, item.tags, architecture=architecture, parameter=parameter))
-    return tuple(images)
+def pairs(ingress: tuple[Ingress, ...]) -> tuple[tuple[str, str], ...]:
+    """Give every port with every block that may reach it."""
+    return tuple((port, rule.cidr) for rule in ingress for port in rule.ports)
 
 
-def plan_cluster(
-    tagger: Tagger, name: str, *, region: str, zone: str, n_workers: int, scheduler: tuple[str, int],
-    worker: tuple[str, int],
-) -> Cluster:  # fmt: skip
+def images_of(cluster: Cluster) -> set[str]:
+    """Give the keys of the images that a cluster needs."""
+    return {cluster.scheduler.image, cluster.workers.template.image}
+
+
+def plan_cluster(tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled) -> Cluster:
     """Plan a cluster.
 
     Args:
         tagger: makes the items.
         name: the cluster's name; the key of everything in it starts with it.
-        region: the workspace's region.
-        zone: where all of it stands.
-        n_workers: how many workers, 1 or more.
-        scheduler: instance type and disk in GiB.
-        worker: the same for each worker.
+        spec: what was asked for.
+        settled: its backend options.
     """
+    key = f"cluster-{name}"
+    placement = tagger.item(f"{key}-placement", cluster=name) if settled.use_placement_group else None
+    own = spec.ingress is not None
+    outside = firewall.scheduler_group(name) if own else firewall.SCHEDULER
+    make = _Maker(tagger, name, settled, placement)
+    worker = machines.resolve(spec.worker, "worker", settled)
+    return Cluster(
+        key=key,
+        name=name,
+        zone=settled.zone,
+        scheduler=make.instance(
+            "scheduler",
+            machines.resolve(spec.scheduler, "scheduler", settled),
+            groups=(firewall.CLUSTER, outside),
+            public=settled.use_scheduler_public_ip,
+        ),
+        workers=WorkerGroup(
+            template=make.instance("worker", worker, groups=(firewall.CLUSTER,), public=False),
+            group=_group(tagger, name, settled),
+            n_workers=spec.n_workers,
+            instance_types=worker.types,
+            market=Market(settled.spot, settled.spot_on_demand_base, settled.spot_on_demand_fallback),
+        ),
+        security=firewall.plan_cluster_security(tagger, name, pairs(settled.ingress))
+        if own
+        else _NO_SECURITY,
+        placement=placement,
+    )
 
-    def machine(role: str, key: str, subnet: str, groups: tuple[str, ...], size: tuple[str, int]) -> Instance:
-        item = tagger.item(f"cluster-{name}-{key}", cluster=name, role=role)
+
+class _Maker:
+    """Makes the machines of one cluster."""
+
+    def __init__(self, tagger: Tagger, name: str, settled: Settled, placement: Item | None) -> None:
+        self._tagger, self._name, self._settled, self._placement = tagger, name, settled, placement
+
+    def instance(
+        self, role: machines.Role, machine: machines.Resolved, *, groups: tuple[str, ...], public: bool
+    ) -> Instance:
+        item = self._tagger.item(f"cluster-{self._name}-{role}", cluster=self._name, role=role)
+        image = image_key(machine.architecture, machine.image)
+        settled = self._settled
         return Instance(
             item.key,
             item.name,
             item.tags,
-            instance_type=size[0],
-            image=image_key(size[0]),
-            subnet=subnet,
+            instance_type=machine.types[0],
+            image=image,
+            subnet=subnet_key("public" if public else "private", settled.zone),
             groups=groups,
-            disk=size[1],
-            user_data=user_data(workspace=tagger.workspace, cluster=name, role=role, region=region),
+            disk=Disk(KINDS[image].device, machine.disk_size, machine.disk_throughput, machine.disk_iops),
+            user_data=user_data(
+                workspace=self._tagger.workspace, cluster=self._name, role=role, region=settled.region
+            ),
+            public_address=public,
+            key_name=settled.keypair_name,
+            placement_group=self._placement.key if self._placement else None,
+            capacity_reservation=settled.capacity_reservation_id,
         )
 
-    return Cluster(
-        key=f"cluster-{name}",
-        name=name,
-        zone=zone,
-        scheduler=machine(
-            "scheduler",
-            "scheduler",
-            subnet_key("public", zone),
-            (firewall.CLUSTER, firewall.SCHEDULER),
-            scheduler,
-        ),
-        workers=WorkerGroup(
-            template=machine("worker", "worker", subnet_key("private", zone), (firewall.CLUSTER,), worker),
-            group=tagger.item(f"cluster-{name}-workers", cluster=name, role="worker"),
-            n_workers=n_workers,
-        ),
-    )
+
+def _group(tagger: Tagger, name: str, settled: Settled) -> Item:
+    item = tagger.item(f"cluster-{name}-workers", cluster=name, role="worker")
+    if settled.spot and settled.spot_on_demand_fallback:
+        return Item(item.key, item.name, dict(sorted((item.tags | {FALLBACK_TAG: "true"}).items())))
+    return item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from coiled_pulumi.plan.model import Cluster, Subnet, Workspace
+from coiled_pulumi.plan.model import Cluster, ExistingNetwork, ExistingSubnet, Subnet, Workspace
 
 #: Measures in pixels.
 COLUMN, GAP, MARGIN, LINE, HEAD = 190, 14, 24, 34, 44
@@ -63,9 +63,18 @@ def _frame(plan: Workspace, width: int, top: int, height: int) -> Iterator[str]:
     yield _box(middle - 70, MARGIN + 40, 140, 26, "machine")
     yield _text(middle, MARGIN + 57, "internet gateway", anchor="middle")
     yield _box(MARGIN, top, width, height, "vpc")
-    yield _text(MARGIN + 10, top + 18, f"VPC {plan.network.vpc.cidr}")
-    yield _text(MARGIN + width - 10, top + 18, "S3 gateway endpoint", "note", anchor="end")
+    name, note = _network(plan)
+    yield _text(MARGIN + 10, top + 18, name)
+    yield _text(MARGIN + width - 10, top + 18, note, "note", anchor="end")
     yield f'<path class="way" d="M{middle} {MARGIN + 66}V{top}"/>'
+
+
+def _network(plan: Workspace) -> tuple[str, str]:
+    if isinstance(plan.network, ExistingNetwork):
+        return f"VPC {plan.network.vpc_id}", "existing, not changed"
+    interfaces = sum(endpoint.kind == "Interface" for endpoint in plan.network.endpoints)
+    more = f", {interfaces} interface endpoints" if interfaces else ""
+    return f"VPC {plan.network.vpc.cidr}", f"S3 gateway endpoint{more}"
 
 
 def _zone(plan: Workspace, zone: str, left: int, top: int, height: int) -> Iterator[str]:
@@ -73,21 +82,36 @@ def _zone(plan: Workspace, zone: str, left: int, top: int, height: int) -> Itera
     clusters = [cluster for cluster in plan.clusters if cluster.zone == zone]
     yield _box(left - 4, top, COLUMN + 8, 2 * height + 30, "zone")
     yield _text(left + 4, top + 16, zone, "note")
-    nat = plan.network.nat.subnet == subnets["public"].key
-    note = "NAT gateway, way out of all private subnets" if nat else ""
+    note = _way_out(plan, zone)
     labels = [f"{cluster.name}: scheduler {cluster.scheduler.instance_type}" for cluster in clusters]
-    yield from _subnet(subnets["public"], left, top + 24, height - 6, labels, note)
+    if "public" in subnets:
+        yield from _subnet(subnets["public"], left, top + 24, height - 6, labels, note)
     labels = [_workers(cluster) for cluster in clusters]
     yield from _subnet(subnets["private"], left, top + 24 + height, height - 6, labels, "")
+
+
+def _way_out(plan: Workspace, zone: str) -> str:
+    if isinstance(plan.network, ExistingNetwork):
+        return ""
+    gateways = {nat.zone for nat in plan.network.nat_gateways}
+    whose = "all private subnets" if len(gateways) == 1 else "this zone's private subnet"
+    if zone in gateways:
+        return f"NAT gateway, way out of {whose}"
+    instance = plan.network.nat_instance
+    return "NAT instance, way out of all private subnets" if instance and instance.zone == zone else ""
 
 
 def _workers(cluster: Cluster) -> str:
     return f"{cluster.name}: {cluster.workers.n_workers} \u00d7 {cluster.workers.template.instance_type}"
 
 
-def _subnet(subnet: Subnet, left: int, top: int, height: int, labels: list[str], note: str) -> Iterator[str]:
+def _subnet(
+    subnet: Subnet | ExistingSubnet, left: int, top: int, height: int, labels: list[str], note: str
+) -> Iterator[str]:
     yield _box(left, top, COLUMN, height, subnet.tier)
-    yield _text(left + 8, top + 16, f"{subnet.tier} {subnet.cidr}")
+    yield _text(
+        left + 8, top + 16, f"{subnet.tier} {subnet.cidr if isinstance(subnet, Subnet) else subnet.id}"
+    )
     if note:
         yield f"<g><title>{note}</title>{_text(left + 8, top + 32, note.split(',')[0], 'note')}</g>"
     shown = labels[:MOST] + ([f"and {len(labels) - MOST} more"] if len(labels) > MOST else [])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Iterator
 
-from coiled_pulumi.plan.model import Rule, Security, SecurityGroup, Workspace
+from coiled_pulumi.plan.model import Cluster, Rule, Security, SecurityGroup, Workspace
 from coiled_pulumi.plan.naming import rule_key
+from coiled_pulumi.plan.network import NAT_GROUP
 from coiled_pulumi.plan.tagging import Tagger
 
 #: Everything inside a cluster talks to everything; nothing else reaches it.
@@ -19,33 +22,68 @@ SCHEDULER = "scheduler-group"
 PURPOSES = {"22": "SSH", "8786": "Dask protocol", "8787": "Dask dashboard"}
 
 
-def plan_security(tagger: Tagger, ingress: tuple[tuple[str, str], ...]) -> Security:
-    """Plan two groups and their rules.
+def plan_security(
+    tagger: Tagger, ingress: tuple[tuple[str, str], ...], *, nat_from: str | None = None
+) -> Security:
+    """Plan the workspace's groups and their rules.
 
     Args:
         tagger: makes the items.
         ingress: pairs of port (or range as text) and IPv4 block or `me`.
+        nat_from: block that a NAT instance forwards for, if there is one.
     """
-    groups = (
+    groups = [
         _group(tagger, CLUSTER, "Members of its clusters"),
         _group(tagger, SCHEDULER, "Reaches schedulers from outside"),
-    )
+    ]
     rules = [
         _rule(tagger, CLUSTER, "ingress", "all", "self", "Everything inside the group"),
         _rule(tagger, CLUSTER, "egress", "all", "0.0.0.0/0", "Everything outward"),
-        *(_rule(tagger, SCHEDULER, "ingress", ports, peer, PURPOSES.get(ports, "Opened by the workspace file"))
-          for ports, peer in ingress),
-    ]  # fmt: skip
-    return Security(groups, tuple(sorted(rules, key=lambda rule: rule.key)))
+        *_opened(tagger, SCHEDULER, ingress),
+    ]
+    if nat_from is not None:
+        groups.append(_group(tagger, NAT_GROUP, "Its NAT instance"))
+        rules += [
+            _rule(tagger, NAT_GROUP, "ingress", "all", nat_from, "Everything from inside the network"),
+            _rule(tagger, NAT_GROUP, "egress", "all", "0.0.0.0/0", "Everything outward"),
+        ]
+    return _sorted(groups, rules)
 
 
-def _group(tagger: Tagger, key: str, description: str) -> SecurityGroup:
-    item = tagger.item(key)
+def scheduler_group(cluster: str) -> str:
+    """Give the key of the group of a cluster that has ingress of its own."""
+    return f"cluster-{cluster}-scheduler-group"
+
+
+def plan_cluster_security(tagger: Tagger, cluster: str, ingress: tuple[tuple[str, str], ...]) -> Security:
+    """Plan what takes the place of the workspace's scheduler group for a cluster with ingress of its own."""
+    key = scheduler_group(cluster)
+    group = _group(tagger, key, f"Reaches the scheduler of {cluster} from outside", cluster=cluster)
+    return _sorted([group], list(_opened(tagger, key, ingress, cluster=cluster)))
+
+
+def _sorted(groups: list[SecurityGroup], rules: list[Rule]) -> Security:
+    by_key = operator.attrgetter("key")
+    return Security(tuple(sorted(groups, key=by_key)), tuple(sorted(rules, key=by_key)))
+
+
+def _opened(
+    tagger: Tagger, group: str, ingress: tuple[tuple[str, str], ...], *, cluster: str = ""
+) -> Iterator[Rule]:
+    for ports, peer in ingress:
+        purpose = PURPOSES.get(ports, "Opened by the workspace file")
+        yield _rule(tagger, group, "ingress", ports, peer, purpose, cluster=cluster)
+
+
+def _group(tagger: Tagger, key: str, description: str, *, cluster: str = "") -> SecurityGroup:
+    item = tagger.item(key, cluster=cluster)
     return SecurityGroup(item.key, item.name, item.tags, description=f"{tagger.workspace}: {description}")
 
 
-def _rule(tagger: Tagger, group: str, direction: str, ports: str, peer: str, description: str) -> Rule:
-    item = tagger.item(rule_key(group.removesuffix("-group"), direction, ports, peer))
+def _rule(
+    tagger: Tagger, group: str, direction: str, ports: str, peer: str, description: str, *, cluster: str = ""
+) -> Rule:
+    item = tagger.item(rule_key(group.removesuffix("-group"), direction, ports, peer), cluster=cluster)
     first, _, last = ports.partition("-")
     return Rule(
         item.key,
@@ -65,8 +103,19 @@ def resolve_me(plan: Workspace, address: Callable[[], str]) -> Workspace:
 
     Keys keep saying `me`, so that a caller who moves changes one rule and nothing else.
     """
-    if not any(rule.peer == ME for rule in plan.security.rules):
-        return plan
-    block = address()
-    rules = tuple(dataclasses.replace(r, peer=block) if r.peer == ME else r for r in plan.security.rules)
-    return dataclasses.replace(plan, security=dataclasses.replace(plan.security, rules=rules))
+    once = functools.cache(address)
+    return dataclasses.replace(
+        plan,
+        security=_resolved(plan.security, once),
+        clusters=tuple(resolve_me_of(cluster, once) for cluster in plan.clusters),
+    )
+
+
+def resolve_me_of(cluster: Cluster, address: Callable[[], str]) -> Cluster:
+    """Do the same for one cluster with ingress of its own."""
+    return dataclasses.replace(cluster, security=_resolved(cluster.security, functools.cache(address)))
+
+
+def _resolved(security: Security, address: Callable[[], str]) -> Security:
+    rules = (dataclasses.replace(r, peer=address()) if r.peer == ME else r for r in security.rules)
+    return dataclasses.replace(security, rules=tuple(rules))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from coiled_pulumi.plan.model import Identity
+from coiled_pulumi.plan.model import Attachment, Identity
+from coiled_pulumi.plan.naming import logical
 from coiled_pulumi.plan.tagging import Tagger
 
 _TRUST = {
@@ -18,18 +19,50 @@ def parameter_path(workspace: str) -> str:
     return f"/coiled-pulumi/{workspace}"
 
 
-def plan_identity(tagger: Tagger, region: str) -> Identity:
-    """Plan the role and the instance profile; both bear the workspace's name."""
+#: What each kind of access to a bucket allows on its objects.
+_OBJECTS = {
+    "read": ("s3:GetObject",),
+    "write": ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"),
+}
+
+
+def plan_identity(
+    tagger: Tagger,
+    region: str,
+    *,
+    physical_name: str = "",
+    policies: tuple[str, ...] = (),
+    s3: tuple[tuple[str, str], ...] = (),
+) -> Identity:
+    """Plan the role and the instance profile; both bear the workspace's name.
+
+    Args:
+        tagger: makes the items.
+        region: of the log group and the parameters.
+        physical_name: what AWS calls role and profile; the workspace's name if not given.
+        policies: ARNs of managed policies to attach.
+        s3: pairs of bucket and access: read, write or read-write.
+    """
     return Identity(
+        physical_name=physical_name or tagger.workspace,
         role=tagger.item("role"),
         profile=tagger.item("profile"),
         policy=tagger.item("policy"),
         trust_document=_TRUST,
-        policy_document=_policy(tagger.workspace, region),
+        policy_document=_policy(tagger.workspace, region, s3),
+        attachments=tuple(_attachment(tagger, arn) for arn in sorted(set(policies))),
     )
 
 
-def _policy(workspace: str, region: str) -> dict:
+def _attachment(tagger: Tagger, arn: str) -> Attachment:
+    """Name an attachment by what AWS calls the policy; the path tells equal names apart, and its sign is in no name."""
+    key = "policy-" + arn.partition(":policy/")[2].replace("/", ":")
+    owner = arn.split(":")[4]
+    key = key if owner == "aws" else f"{key}-of-{owner}"
+    return Attachment(key, logical(tagger.workspace, key), arn)
+
+
+def _policy(workspace: str, region: str, s3: tuple[tuple[str, str], ...]) -> dict:
     # The account is left open in the ARNs: a role cannot reach another account's log groups or parameters by an
     # identity policy alone, and the plan stays free of the account that it is applied to.
     group = f"arn:aws:logs:{region}:*:log-group:{workspace}"
@@ -49,5 +82,26 @@ def _policy(workspace: str, region: str) -> dict:
                 "Action": ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"],
                 "Resource": [parameters],
             },
+            *_buckets(s3),
         ],
     }
+
+
+def _buckets(s3: tuple[tuple[str, str], ...]) -> list[dict]:
+    """Make one statement for listing buckets, and one for each set of actions on their objects."""
+    if not s3:
+        return []
+    made = [
+        _allow("ListBuckets", ("s3:GetBucketLocation", "s3:ListBucket"), sorted({bucket for bucket, _ in s3}))
+    ]
+    for access in ("read", "write"):
+        buckets = sorted({bucket for bucket, allowed in s3 if access in allowed.split("-")})
+        if buckets:
+            objects = [f"{bucket}/*" for bucket in buckets]
+            made.append(_allow(f"{access.capitalize()}Objects", _OBJECTS[access], objects))
+    return made
+
+
+def _allow(sid: str, actions: tuple[str, ...], places: list[str]) -> dict:
+    resources = [f"arn:aws:s3:::{place}" for place in places]
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resources}

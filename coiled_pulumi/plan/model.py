@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 #: Version of this vocabulary; a reader of stored plans looks at it first.
-VERSION = 1
+VERSION = 2
 
 Tags = dict[str, str]
+Tier = Literal["public", "private"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +36,89 @@ class Vpc(Item):
 
 @dataclass(frozen=True, slots=True)
 class Subnet(Item):
-    """A subnet of one zone; `tier` decides which route table it uses."""
+    """A subnet of one zone; `table` is the key of its route table."""
 
-    tier: Literal["public", "private"]
+    tier: Tier
     zone: str
     cidr: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable(Item):
+    """A route table; `way_out` is the key of what its default route leads to, or None for no way out."""
+
+    tier: Tier
+    way_out: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Nat(Item):
-    """The NAT gateway with its elastic address; `subnet` is a key."""
+    """A NAT gateway with its elastic address; `subnet` is a key."""
 
     subnet: str
+    zone: str
     address: Item
 
 
 @dataclass(frozen=True, slots=True)
+class NatInstance(Item):
+    """An instance that does what a NAT gateway does, for less; `subnet`, `image` and `group` are keys."""
+
+    subnet: str
+    zone: str
+    address: Item
+    instance_type: str
+    image: str
+    group: str
+    user_data: str
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint(Item):
-    """A gateway endpoint: traffic to one AWS service that costs nothing and leaves the NAT gateway alone."""
+    """A way to one AWS service without the internet.
+
+    A gateway endpoint costs nothing and stands in route tables; an interface endpoint has an address in each of
+    `subnets` and is reached by members of the security group `group`.
+    """
 
     service: str
+    kind: Literal["Gateway", "Interface"]
+    subnets: tuple[str, ...] = ()
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The shared network."""
+    """The shared network, one of our own."""
 
     vpc: Vpc
     internet_gateway: Item
-    public_routes: Item
-    private_routes: Item
-    nat: Nat
-    endpoint: Endpoint
+    route_tables: tuple[RouteTable, ...]
+    nat_gateways: tuple[Nat, ...]
+    nat_instance: NatInstance | None
+    endpoints: tuple[Endpoint, ...]
     default_group: Item
     subnets: tuple[Subnet, ...]
+    layout: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingSubnet:
+    """A subnet that is there already; it has a key as ours have, and AWS's id."""
+
+    key: str
+    tier: Tier
+    zone: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingNetwork:
+    """A VPC that is there already, of which nothing is changed."""
+
+    vpc_id: str
+    subnets: tuple[ExistingSubnet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +153,28 @@ class Security:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """The role that instances assume; documents are IAM policy documents as values."""
+class Attachment:
+    """A managed policy on the role; it carries no tags. `arn` is AWS's name of the policy."""
 
+    key: str
+    name: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The role that instances assume; documents are IAM policy documents as values.
+
+    `physical_name` is what AWS calls the role and the profile: IAM is one for all regions.
+    """
+
+    physical_name: str
     role: Item
     profile: Item
     policy: Item
     trust_document: dict
     policy_document: dict
+    attachments: tuple[Attachment, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,35 +193,71 @@ class Image(Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """A root disk: size in GiB, throughput in MiB/s; None is gp3's own. `device` is where the image has it."""
+
+    device: str
+    size: int
+    throughput: int | None
+    iops: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Instance(Item):
-    """One kind of machine in one subnet; disk in GiB."""
+    """One kind of machine in one subnet; `image`, `subnet`, `groups` and `placement_group` are keys."""
 
     instance_type: str
     image: str
     subnet: str
     groups: tuple[str, ...]
-    disk: int
+    disk: Disk
     user_data: str
+    public_address: bool
+    key_name: str | None
+    placement_group: str | None
+    capacity_reservation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """How a group's machines are bought: spot beyond the first `on_demand_base`; `fallback` fills up with on-demand."""
+
+    spot: bool
+    on_demand_base: int
+    fallback: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerGroup:
-    """The launch template and the auto scaling group of a cluster's workers."""
+    """The launch template and the auto scaling group of a cluster's workers.
+
+    Attributes:
+        instance_types: in order of preference; the template has the first.
+    """
 
     template: Instance
     group: Item
     n_workers: int
+    instance_types: tuple[str, ...]
+    market: Market
+
+    @property
+    def mixed(self) -> bool:
+        """Whether a launch template alone does not say it."""
+        return len(self.instance_types) > 1 or self.market.spot
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A Dask cluster in one zone."""
+    """A Dask cluster in one zone; `security` is what its ingress of its own needs, `placement` its placement group."""
 
     key: str
     name: str
     zone: str
     scheduler: Instance
     workers: WorkerGroup
+    security: Security
+    placement: Item | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +267,7 @@ class Workspace:
     name: str
     region: str
     zone: str
-    network: Network
+    network: Network | ExistingNetwork
     security: Security
     identity: Identity
     logs: LogGroup
@@ -175,6 +275,45 @@ class Workspace:
     clusters: tuple[Cluster, ...] = field(default=())
     #: The only account that this may be applied to, or None for any.
     account: str | None = None
+    #: What the workspace's file says without its clusters, as plain values: what is started beside it inherits it.
+    declared: dict = field(default_factory=dict)
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a workspace made and others stand on; ids of AWS by the plan's keys."""
+
+    workspace: str
+    region: str
+    account: str | None
+    vpc_id: str
+    subnets: dict[str, str]
+    groups: dict[str, str]
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStack:
+    """A cluster beside its workspace's file, in a stack of its own."""
+
+    shared: Shared
+    images: tuple[Image, ...]
+    cluster: Cluster
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneStack:
+    """The subnets of a zone that the workspace's file does not list; tables are ids of AWS by key."""
+
+    workspace: str
+    region: str
+    account: str | None
+    zone: str
+    vpc_id: str
+    tables: dict[str, str]
+    subnets: tuple[Subnet, ...]
     version: int = VERSION
 
 

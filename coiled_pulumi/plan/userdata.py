@@ -25,3 +25,29 @@ def user_data(*, workspace: str, cluster: str, role: str, region: str) -> str:
         "    permissions: '0444'\n"
         f"    content: '{identity}'\n"
     )
+
+
+def nat_user_data() -> str:
+    """Make the cloud-config of a NAT instance: forward what comes from inside, under its own address.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/work-with-nat-instances.html
+    """
+    return (
+        "#cloud-config\n"
+        "packages: [nftables]\n"
+        "write_files:\n"
+        "  - path: /etc/sysctl.d/90-nat.conf\n"
+        "    content: |\n"
+        "      net.ipv4.ip_forward = 1\n"
+        "  - path: /etc/sysconfig/nftables.conf\n"
+        "    content: |\n"
+        "      table ip nat {\n"
+        "        chain postrouting {\n"
+        "          type nat hook postrouting priority srcnat;\n"
+        "          masquerade\n"
+        "        }\n"
+        "      }\n"
+        "runcmd:\n"
+        "  - [sysctl, --system]\n"
+        "  - [systemctl, enable, --now, nftables]\n"
+    )

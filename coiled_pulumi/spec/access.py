@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
 
-from coiled_pulumi.spec.base import Refusal, Spec
+from coiled_pulumi.spec.base import IN_PLACE, Refusal, Spec
 from coiled_pulumi.values import PortRange, parse_cidr
 
 #: The caller's own address, found when the workspace is brought up.
@@ -53,10 +53,10 @@ Source = Annotated[
 class Ingress(Spec):
     """TCP ports of the scheduler that one block of addresses may reach."""
 
-    ports: Annotated[tuple[Ports, ...], Field(min_length=1)]
+    ports: Annotated[tuple[Ports, ...], Field(min_length=1), IN_PLACE]
     """Ports or ranges (`8000-8100`). 8786 is the Dask protocol, 8787 the dashboard, 22 SSH."""
 
-    cidr: Source
+    cidr: Annotated[Source, IN_PLACE]
     """IPv4 block that may connect, or `me` for the address that you come from."""
 
     @field_validator("ports")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+#: What to write in place of a key without a value, where leaving it out may be the opposite of what was meant.
+_IF_EMPTY = {"ingress": "write [] for none, or leave the key out for its default, which opens ports"}
 
 
 class Spec(BaseModel):
@@ -16,6 +21,15 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, hide_input_in_errors=True
     )
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _is_said(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse a key without a value: an empty `ingress:` must not become the default, which opens ports."""
+        if value is None and cls.model_fields[str(info.field_name)].default is None:
+            msg = "must have a value"
+            raise Refusal(msg, _IF_EMPTY.get(str(info.field_name), "leave the key out for its default"))
+        return value
 
 
 class Refusal(ValueError):
@@ -35,3 +49,20 @@ def suggest(words: list[str]) -> str:
     if not words:
         return ""
     return "did you mean " + (words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class OnChange:
+    """What the next `up` does when the value of a key changes; the docs and the JSON Schema show it."""
+
+    effect: str
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Add the effect to the key's JSON Schema, as `x-on-change`."""
+        return {**handler(core_schema), "x-on-change": self.effect}
+
+
+#: Effects that several keys share.
+IN_PLACE = OnChange("changes in place")
+NEW_MACHINES = OnChange("replaces the scheduler; new workers get it, running ones stay")
+NEW_WORKERS = OnChange("new workers get it, running ones stay")

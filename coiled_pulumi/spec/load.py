@@ -7,13 +7,18 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from coiled_pulumi import catalog
 from coiled_pulumi.errors import Problem, SpecErrors, UsageError, echo
-from coiled_pulumi.spec import messages, rules, yaml12
+from coiled_pulumi.spec import aliases, dask_config, machine_rules, messages, names, rules, yaml12
+from coiled_pulumi.spec.base import Refusal, suggest
+from coiled_pulumi.spec.cluster import Cluster
+from coiled_pulumi.spec.options import Options
+from coiled_pulumi.spec.settled import settle, with_config
 from coiled_pulumi.spec.workspace import Workspace
 
 #: Where the workspace stands in a Pulumi stack file.
@@ -26,12 +31,25 @@ MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A workspace, where it was read, the line of everything in it, and its values as written."""
+    """A workspace, where it was read, the line of everything in it, and its values as written.
+
+    Attributes:
+        workspace: what counts: the file, and dask's configuration where the file says nothing.
+        source: what the file is called in errors.
+        lines: line by path of the whole file.
+        raw: the workspace's values as they were written.
+        at: path of the workspace in the file.
+        written: what the file alone says.
+        config: what dask's configuration says.
+    """
 
     workspace: Workspace
     source: str
     lines: Mapping[yaml12.Path, int]
     raw: Mapping[str, object]
+    at: yaml12.Path
+    written: Workspace
+    config: dask_config.Config
 
 
 def load(path: str | os.PathLike[str]) -> Loaded:
@@ -49,7 +67,7 @@ def parse(text: str, *, source: str) -> Loaded:
     """Read a workspace from text; see `load`."""
     try:
         document = yaml12.read(text)
-        value, at = _workspace_of(document)
+        value, at = workspace_of(document)
     except yaml12.Unreadable as error:
         raise SpecErrors(source, error.problems) from None
     return validate(value, source=source, lines=document.lines, at=at, before=tuple(document.problems))
@@ -62,6 +80,7 @@ def validate(
     lines: Mapping[yaml12.Path, int] | None = None,
     at: yaml12.Path = (),
     before: tuple[Problem, ...] = (),
+    config: dask_config.Config | None = None,
 ) -> Loaded:
     """Check plain values.
 
@@ -71,24 +90,82 @@ def validate(
         lines: line by path of the whole file.
         at: path of the value in the file.
         before: problems that reading the file found.
+        config: the level below the file; that of whoever runs this if not given.
 
     Raises:
         SpecErrors: what they say is wrong.
     """
     lines = lines or {}
+    normal = aliases.normal(value)
+
+    def placed(problem: Problem) -> Problem:
+        """Put a problem where the file has what it is about: under the name and the line that were written."""
+        path = normal.back(_split(problem.path))
+        line = problem.line or messages.line_of(lines, (*at, *path))
+        return replace(problem, path=yaml12.render(path), line=line)
+
+    earlier = (*before, *map(placed, normal.problems))
     try:
         # Through JSON: pydantic's strict mode then takes lists for tuples, and nothing else for anything else.
-        workspace = Workspace.model_validate_json(json.dumps(value))
+        written = Workspace.model_validate_json(json.dumps(normal.value))
     except ValidationError as error:
-        found = messages.problems(error, Workspace, value, lines, at)
-        raise SpecErrors(source, (*before, *found)) from None
+        found = messages.problems(error, Workspace, normal, lines, at)
+        raise SpecErrors(source, (*earlier, *found)) from None
+    config = dask_config.read() if config is None else config
+    workspace = with_config(written, config.options)
+    found = [_of_config(problem, written, config) or placed(problem) for problem in rules.check(workspace)]
+    if earlier or found:
+        raise SpecErrors(source, (*earlier, *found))
+    return Loaded(workspace, source, lines, value, at, written, config)  # type: ignore[arg-type]
+
+
+def _of_config(problem: Problem, written: Workspace, config: dask_config.Config) -> Problem | None:
+    """Put a problem of what the config says there; the file has no line for it."""
+    key = problem.path.partition(".")[0].partition("[")[0]
+    if key not in config.origins or getattr(written, key) is not None:
+        return None
+    return replace(problem, source=config.origins[key])
+
+
+def validate_cluster(name: str, value: object, *, workspace: Options) -> Cluster:
+    """Check a cluster that stands in no file.
+
+    Args:
+        name: what it is called.
+        value: what was asked for, as plain values.
+        workspace: backend options of the workspace, with the config's in it.
+
+    Raises:
+        SpecErrors: it cannot be; all problems at once.
+    """
+    source = f"cluster {name}"
+    normal = aliases.Normal(value)
+    if isinstance(value, dict):
+        normal.value = aliases.options(value, (), normal)
+    try:
+        names.check_slug(name)
+        cluster = Cluster.model_validate_json(json.dumps(normal.value))
+    except Refusal as refusal:
+        hint = refusal.hint() if callable(refusal.hint) else refusal.hint
+        raise SpecErrors(source, (Problem("name", f"{refusal.what}, got {echo(name)}", hint=hint),)) from None
+    except ValidationError as error:
+        found = messages.problems(error, Cluster, normal, {}, ())
+        raise SpecErrors(source, (*normal.problems, *found)) from None
+    settled = settle(workspace, cluster)
+    region = catalog.regions()[settled.region]
+    if settled.zone not in region.zones:
+        hint = suggest(catalog.nearest(settled.zone, list(region.zones), most=1))
+        hint = hint or "it has " + ", ".join(region.zones)
+        what = f"must be a zone of {region.name}, got {echo(settled.zone)}"
+        raise SpecErrors(source, (*normal.problems, Problem("zone", what, hint=hint)))
     found = [
-        Problem(p.path, p.what, p.line or messages.line_of(lines, (*at, *_split(p.path))), p.hint)
-        for p in rules.check(workspace)
+        *normal.problems,
+        *rules.market_fits(cluster, settled),
+        *machine_rules.of_cluster(cluster, settled),
     ]
-    if before or found:
-        raise SpecErrors(source, (*before, *found))
-    return Loaded(workspace, source, lines, value)  # type: ignore[arg-type]
+    if found:
+        raise SpecErrors(source, tuple(found))
+    return cluster
 
 
 def validate_given(value: object, path: str | os.PathLike[str]) -> Loaded:
@@ -102,7 +179,7 @@ def validate_given(value: object, path: str | os.PathLike[str]) -> Loaded:
     source = os.fspath(path)
     try:
         document = yaml12.read(_text(source))
-        written, at = _workspace_of(document)
+        written, at = workspace_of(document)
     except (UsageError, yaml12.Unreadable):
         return validate(value, source=source)
     if written != value:
@@ -115,7 +192,12 @@ def _split(path: str) -> yaml12.Path:
     return tuple(int(part[1:-1]) if part.startswith("[") else part for part in parts)
 
 
-def _workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
+def workspace_of(document: yaml12.Document) -> tuple[object, yaml12.Path]:
+    """Give the values of the workspace in a file, and where they stand.
+
+    Raises:
+        Unreadable: there is none.
+    """
     top = document.value
     if top is None:
         raise yaml12.Unreadable(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from coiled_pulumi.spec.base import Refusal, Spec
+from coiled_pulumi.spec.base import IN_PLACE, Refusal, Spec
 
 #: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 RETENTION_DAYS = (
@@ -30,5 +30,5 @@ Retention = Annotated[
 class Logs(Spec):
     """The CloudWatch log group of the workspace; it has the workspace's name."""
 
-    retention_days: Retention = 30
+    retention_days: Annotated[Retention, IN_PLACE] = 30
     """Days after which CloudWatch deletes log events."""

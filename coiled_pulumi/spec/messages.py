@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from coiled_pulumi import catalog
 from coiled_pulumi.errors import MAX_PROBLEMS, Problem, echo
+from coiled_pulumi.spec.aliases import ALIASES, Normal
 from coiled_pulumi.spec.base import Refusal, suggest
 from coiled_pulumi.spec.yaml12 import MAX_DIGITS, Path, render
 
@@ -30,13 +31,13 @@ _CONSTRAINTS = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
     "too_short": "must have at least {min_length} item",
+    "too_long": "must have at most {max_length} items",
     "missing": "is required",
     "extra_forbidden": "is not a known key",
     "model_type": "must be a mapping",
     "model_attributes_type": "must be a mapping",
     "dict_type": "must be a mapping",
     "tuple_type": "must be a list",
-    "none_required": "must be left out",
 }
 #: What to write where nothing was written.
 _NOTHING = {
@@ -47,14 +48,14 @@ _NOTHING = {
 
 
 def problems(
-    error: ValidationError, root: type[BaseModel], value: object, lines: Mapping[Path, int], at: Path
+    error: ValidationError, root: type[BaseModel], value: Normal, lines: Mapping[Path, int], at: Path
 ) -> list[Problem]:
     """Turn pydantic's findings into problems with path and line.
 
     Args:
         error: what pydantic raised.
         root: the model that was read.
-        value: what it was read from, for the one scalar that a line repeats.
+        value: what it was read from, for the one scalar that a line repeats, and for the names that were written.
         lines: line by path in the file.
         at: where in the file the value stands.
     """
@@ -66,16 +67,24 @@ def problems(
         depth = len(detail["loc"])
         if detail["type"] == "too_short" and any(detail["loc"] == loc[:depth] != loc for loc in failed):
             continue
-        path = tuple(part for part in detail["loc"] if part != "[key]")
-        got = path[-1] if "[key]" in detail["loc"] else _lookup(value, path)
+        of_key = _is_of_key(detail["loc"], value.value)
+        path = detail["loc"][:-1] if of_key else detail["loc"]
+        got = path[-1] if of_key else _lookup(value.value, path)
         what, hint = _sentence(detail["type"], detail.get("ctx", {}), path, root, got)
-        found.append((Problem(render(path), what, line_of(lines, (*at, *path))), hint))
+        written = value.back(path)
+        found.append((Problem(render(written), what, line_of(lines, (*at, *written))), hint))
     # Looking for near words takes milliseconds; nobody reads the hints of problems that are only counted.
     found.sort(key=lambda pair: (pair[0].line, pair[0].path, pair[0].what))
     shown = [
         replace(problem, hint=hint() if callable(hint) else hint) for problem, hint in found[:MAX_PROBLEMS]
     ]
     return shown + [problem for problem, _ in found[MAX_PROBLEMS:]]
+
+
+def _is_of_key(location: Path, value: object) -> bool:
+    """Tell whether a finding is about a mapping's key: pydantic marks it with one that somebody may have themselves."""
+    around = _lookup(value, location[:-1])
+    return location[-1:] == ("[key]",) and not (isinstance(around, dict) and "[key]" in around)
 
 
 def line_of(lines: Mapping[Path, int], path: Path) -> int:
@@ -96,12 +105,14 @@ def _sentence(
         return constraint, ""
     if kind == "extra_forbidden":
         return constraint, lambda: _known(root, path)
-    return f"{constraint}, got {echo(value)}", _form(kind, value)
+    got = context["actual_length"] if kind == "too_long" else echo(value)
+    return f"{constraint}, got {got}", _form(kind, value)
 
 
 def _known(root: type[BaseModel], path: Path) -> str:
     known = known_keys(root, path[:-1])
-    return suggest(catalog.nearest(str(path[-1]), known, most=1)) or "known are " + ", ".join(known)
+    others = [alias for alias, name in ALIASES.items() if name in known]
+    return suggest(catalog.nearest(str(path[-1]), known + others, most=1)) or "known are " + ", ".join(known)
 
 
 def _form(kind: str, value: object) -> str:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from coiled_pulumi import catalog
-from coiled_pulumi.spec.access import DEFAULT_INGRESS, Ingress
-from coiled_pulumi.spec.base import Refusal, Spec, suggest
+from coiled_pulumi.spec.base import IN_PLACE, OnChange, Refusal, Spec
 from coiled_pulumi.spec.cluster import Cluster
+from coiled_pulumi.spec.iam import Iam
 from coiled_pulumi.spec.logs import Logs
 from coiled_pulumi.spec.names import Slug
 from coiled_pulumi.spec.network import Network
+from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.tags import Tags
-
-
-def _check_region(name: str) -> str:
-    if name in catalog.regions():
-        return name
-    if name.startswith(("cn-", "us-gov-")):
-        msg = "must be a region of the commercial partition"
-        raise Refusal(msg, "China and GovCloud are not supported")
-    near = catalog.nearest(name, list(catalog.regions()), most=1)
-    msg = "must be an AWS region" if near else "must be an AWS region as us-east-1"
-    raise Refusal(msg, suggest(near))
 
 
 def _check_account(number: str) -> str:
@@ -35,32 +25,48 @@ def _check_account(number: str) -> str:
     return number
 
 
-class Workspace(Spec):
-    """Everything that one team shares."""
+class Named(Spec):
+    """What a workspace is called, and where it may be."""
 
-    name: Slug
+    name: Annotated[Slug, OnChange("is another workspace")]
     """Slug of the workspace. The Pulumi stack, the role, the instance profile and the log group bear it."""
 
-    region: Annotated[str, AfterValidator(_check_region)] = "us-east-1"
-    """AWS region of everything in the workspace."""
-
-    account: Annotated[str, AfterValidator(_check_account)] | None = None
+    account: Annotated[Annotated[str, AfterValidator(_check_account)] | None, OnChange("changes nothing")] = (
+        None
+    )
     """AWS account number, in quotes. With credentials of any other account nothing is changed. Default: any account."""
 
-    zone: str | None = None
-    """Availability zone of clusters that name none, and of the NAT gateway. Default: the region's first."""
+
+class Workspace(Options, Named):
+    """Everything that one team shares; its backend options hold for all clusters that set none of their own."""
 
     network: Network = Network()
     """The shared network."""
 
-    ingress: tuple[Ingress, ...] = DEFAULT_INGRESS
-    """Who may reach the schedulers from outside. An empty list closes them."""
-
     logs: Logs = Logs()
     """The log group."""
 
-    tags: Tags = Field(default_factory=dict)
+    iam: Iam = Iam()
+    """What the machines may do beyond writing their logs."""
+
+    tags: Annotated[Tags, IN_PLACE] = Field(default_factory=dict)
     """Tags for everything that can carry tags, at most 40."""
 
-    clusters: dict[Slug, Cluster] = Field(default_factory=dict)
+    clusters: Annotated[dict[Slug, Cluster], OnChange("adds and removes clusters")] = Field(
+        default_factory=dict
+    )
     """Clusters by name."""
+
+    def declared(self) -> dict[str, Any]:
+        """Give the plain values that a file would have for this workspace without its clusters, defaults left out."""
+        said = self.model_dump(mode="json", exclude={"clusters"}, exclude_none=True, exclude_defaults=True)
+        return _in_order(said | {"name": self.name})
+
+
+def _in_order(value: Any) -> Any:
+    """Sort what has no order: a workspace's lists are sets, and so are mappings."""
+    if isinstance(value, dict):
+        return {key: _in_order(part) for key, part in sorted(value.items())}
+    if isinstance(value, list):
+        return sorted(map(_in_order, value), key=lambda part: json.dumps(part))
+    return value

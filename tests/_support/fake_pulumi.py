@@ -29,6 +29,8 @@ options = dict(zip(arguments, arguments[1:]))
 words = [word for word in arguments if not word.startswith("-")]
 verb = next(word for word in words if word in ("stack", "preview", "up", "refresh", "destroy"))
 verb = "stack " + arguments[arguments.index("stack") + 1] if verb == "stack" else verb
+if verb == "stack ls":  # a look-up as the version is
+    sys.exit(print("[]"))
 with (here / "calls.jsonl").open("a") as log:
     log.write(json.dumps([verb, *arguments]) + "\\n")
 todo = json.loads((here / "script.json").read_text()).get(verb, {})
@@ -64,7 +66,7 @@ class FakePulumi:
         file.write_text(json.dumps(script))
 
     def calls(self) -> list[list[str]]:
-        """Give what it was called with, the verb first; look-ups of the version are left out."""
+        """Give what it was called with, the verb first; look-ups of the version and of stacks are left out."""
         file = self.folder / "calls.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 

@@ -17,7 +17,12 @@ PROJECT = "coiled"
 IMAGE = "ami-0123456789abcdef0"
 #: What AWS adds to what it was asked for, by type.
 _COMPUTED: dict[str, Callable[[str], dict[str, Any]]] = {
-    "aws:ec2/instance:Instance": lambda name: {"publicIp": "198.51.100.2", "privateIp": "10.0.224.4"},
+    "aws:ec2/instance:Instance": lambda name: {
+        "publicIp": "198.51.100.2",
+        "privateIp": "10.0.224.4",
+        "primaryNetworkInterfaceId": f"{name}-interface",
+    },
+    "aws:ec2/placementGroup:PlacementGroup": lambda name: {"name": f"{name}-1234567"},
     "aws:ec2/eip:Eip": lambda name: {"publicIp": "198.51.100.1"},
     "aws:ec2/launchTemplate:LaunchTemplate": lambda name: {"latestVersion": 1},
     "aws:autoscaling/group:Group": lambda name: {"name": f"{name}-1234567"},

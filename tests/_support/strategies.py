@@ -8,10 +8,11 @@ import string
 from hypothesis import strategies as st
 
 from coiled_pulumi import catalog
-from coiled_pulumi.spec import load
+from coiled_pulumi.catalog import choose
+from coiled_pulumi.spec import dask_config, load
 from coiled_pulumi.spec.logs import RETENTION_DAYS
 from coiled_pulumi.spec.workspace import Workspace
-from coiled_pulumi.values import RESERVED_PREFIXES, SLUG
+from coiled_pulumi.values import RESERVED_PREFIXES, SLUG, region_of, zone_letter
 
 REGIONS = sorted(catalog.regions())
 INSTANCE_TYPES = ("t3.large", "m6i.large", "m6i.xlarge", "m7g.xlarge", "c7g.large")
@@ -42,48 +43,117 @@ def network_blocks(draw) -> str:
     return str(ipaddress.IPv4Network((int(private.network_address) + index * 2 ** (32 - prefix), prefix)))
 
 
+def offered_in(zone: str) -> list[str]:
+    """Give the types of `INSTANCE_TYPES` that a zone has; all where the catalog does not know."""
+    offered = catalog.offered(region_of(zone))
+    return [name for name in INSTANCE_TYPES if offered is None or zone_letter(zone) in offered.get(name, "")]
+
+
+def _has_defaults(zone: str) -> bool:
+    return bool(choose.choose(choose.Wish(), region=region_of(zone), zone=zone))
+
+
+disks = st.fixed_dictionaries(
+    {},
+    optional={
+        "size": st.integers(8, 16384),
+        "throughput": st.integers(125, 750),
+        "iops": st.integers(3000, 16000),
+    },
+)
+
+
 @st.composite
-def machines(draw) -> dict:
-    """Draw a machine of which anything may be left out."""
+def machines(draw, zone: str) -> dict:
+    """Draw a machine of which anything may be left out, for a zone."""
+    named = st.sampled_from([[], *([name] for name in offered_in(zone))])
+    types = draw(named)
     return draw(
         st.fixed_dictionaries(
-            {},
-            optional={
-                "instance_type": instance_types,
-                "disk": st.fixed_dictionaries({}, optional={"size": st.integers(8, 16384)}),
-            },
+            {"instance_type": st.sampled_from([types, types[0]])} if types else {}, optional={"disk": disks}
         )
     )
 
 
 @st.composite
+def options(draw) -> dict:
+    """Draw backend options that say nothing about places; nothing of spot beside what refuses it."""
+    said = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "spot": st.booleans(),
+                "keypair_name": st.sampled_from(["mine", "Team key 1"]),
+                "use_scheduler_public_ip": st.booleans(),
+                "ami_version": st.just("AL2023"),
+                "disk": disks,
+            },
+        )
+    )
+    if said.get("spot"):
+        said |= draw(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "spot_on_demand_fallback": st.booleans(),
+                    "spot_on_demand_base": st.integers(0, 20),
+                },
+            )
+        )
+    return said
+
+
+#: Rules of an ingress, none of them twice.
+ingress = st.lists(
+    st.tuples(ports.map(str) | port_ranges, sources), max_size=4, unique_by=lambda rule: _rule_identity(rule)
+).map(lambda rules: [{"ports": [port], "cidr": source} for port, source in rules])
+
+
+@st.composite
+def clusters(draw, zones: list[str], default: str) -> dict:
+    """Draw a cluster that fits even the smallest network."""
+    zone = draw(st.sampled_from(zones))
+    said = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "n_workers": st.integers(1, 20),
+                "scheduler": machines(zone),
+                "worker": machines(zone),
+                "ingress": ingress,
+            },
+        )
+    )
+    return said | draw(options()) | ({} if zone == default else {"zone": zone})
+
+
+@st.composite
 def workspaces(draw) -> dict:
-    """Draw a workspace that passes every rule; a cluster fits even the smallest network."""
+    """Draw a workspace that passes every rule."""
     region = draw(st.sampled_from(REGIONS))
     known = catalog.regions()[region].zones
-    zones = draw(st.lists(st.sampled_from(known), min_size=1, unique=True))
-    cluster = st.fixed_dictionaries(
-        {},
-        optional={
-            "n_workers": st.integers(1, 20),
-            "zone": st.sampled_from(zones),
-            "scheduler": machines(),
-            "worker": machines(),
-        },
-    )
-    rules = draw(
-        st.lists(st.tuples(ports.map(str) | port_ranges, sources), max_size=4, unique_by=_rule_identity)
-    )
-    return {
+    zones = draw(st.lists(st.sampled_from(known), min_size=1, unique=True).filter(_any_has_defaults))
+    usable = [zone for zone in zones if _has_defaults(zone)]
+    zone = draw(st.sampled_from(usable))
+    return draw(options()) | {
         "name": draw(slugs),
         "region": region,
-        "zone": draw(st.sampled_from(zones)),
-        "network": {"cidr": draw(network_blocks()), "zones": zones},
-        "ingress": [{"ports": [port], "cidr": source} for port, source in rules],
+        "zone": zone,
+        "network": {
+            "cidr": draw(network_blocks()),
+            "zones": zones,
+            "nat": draw(st.sampled_from(["gateway", "per-zone", "instance", "none"])),
+        },
+        "ingress": draw(ingress),
+        "iam": {"s3": draw(st.sampled_from([[], [{"bucket": "data-lake", "access": "read-write"}]]))},
         "logs": {"retention_days": draw(st.sampled_from(RETENTION_DAYS))},
         "tags": draw(tags),
-        "clusters": draw(st.dictionaries(slugs, cluster, max_size=4)),
+        "clusters": draw(st.dictionaries(slugs, clusters(usable, zone), max_size=4)),
     }
+
+
+def _any_has_defaults(zones: list[str]) -> bool:
+    return any(map(_has_defaults, zones))
 
 
 def _rule_identity(rule: tuple[str, str]) -> tuple:
@@ -93,4 +163,4 @@ def _rule_identity(rule: tuple[str, str]) -> tuple:
 
 def spec_of(data: dict) -> Workspace:
     """Check drawn values."""
-    return load.validate(data, source="drawn").workspace
+    return load.validate(data, source="drawn", config=dask_config.NOTHING).workspace

@@ -85,6 +85,9 @@ def pulumi(tmp_path, monkeypatch) -> fake_pulumi.FakePulumi:
     fake = fake_pulumi.write(tmp_path / "bin")
     monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///nowhere")
+    # There is no AWS here to ask.
+    monkeypatch.setenv("COILED_PULUMI_NO_PREFLIGHT", "1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     return fake
 
 

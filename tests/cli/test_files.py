@@ -121,13 +121,19 @@ def test_plan_table(cli, project):
         "us-east-1e  10.30.128.0/19  10.30.240.0/22",
         "us-east-1f  10.30.160.0/19  10.30.244.0/22",
         "",
+        "way out (network.nat)  USD a month  USD a GB",
+        "gateway                36.50        0.045     chosen; list prices of us-east-1, before traffic",
+        "per-zone               219.00       0.045",
+        "instance               7.36         none",
+        "none                   219.00       0.010",
+        "",
         "opens  to               for",
         "8786   198.51.100.0/24  Dask protocol",
         "8787   198.51.100.0/24  Dask dashboard",
         "",
         "cluster  zone        workers  worker                scheduler",
         "etl      us-east-1b  40       m6i.4xlarge, 200 GiB  m6i.2xlarge, 30 GiB",
-        "reports  us-east-1c  10       m7g.2xlarge, 30 GiB   m7g.xlarge, 30 GiB",
+        "reports  us-east-1c  10       m7g.2xlarge, 100 GiB  m7g.xlarge, 30 GiB",
     ]
 
 
@@ -161,7 +167,7 @@ def test_plan_tree(cli, solo):
         "├── log group solo, 30 days",
         "└── cluster one in us-east-1a",
         "    ├── scheduler m6i.xlarge in public-us-east-1a",
-        "    └── 1 workers m6i.xlarge in private-us-east-1a",
+        "    └── 1 workers m6i.xlarge or m5.xlarge in private-us-east-1a",
     ]
 
 

@@ -23,7 +23,12 @@ each_verb = pytest.mark.parametrize("verb", sorted(VERBS), ids=" ".join)
 def test_the_verbs_are_these():
     assert {" ".join(verb) for verb in VERBS} == {
         *["init", "validate", "plan", "preview", "up", "refresh", "outputs", "destroy", "schema", "doctor"],
-        *(f"local {verb}" for verb in ("up", "down", "status", "env")),
+        *["explain", "notifications", "preflight", "set"],
+        "setup aws",
+        *(f"catalog {verb}" for verb in ("show", "update")),
+        *(f"cluster {verb}" for verb in ("list", "scale", "start", "stop")),
+        *(f"local {verb}" for verb in ("up", "down", "status", "env", "quota", "approve", "no-capacity")),
+        *(f"iam {verb}" for verb in ("setup", "ongoing", "instance")),
         "engine install",
     }
 
@@ -33,17 +38,18 @@ def test_each_verb_has_help_and_json(cli, verb):
     done = cli(*verb, "--help")
 
     assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"Usage: coiled-pulumi {' '.join(verb)} [OPTIONS]\n")
+    assert done.out.startswith(f"Usage: coiled-pulumi {' '.join(verb)} [OPTIONS]")
     assert "--json" in done.out
-    assert "list[" not in done.out
-    assert not re.search(r"<[a-z]", done.out)
+    # Types stand nowhere but behind the name of an argument, where typer writes them by itself.
+    told = re.sub(r"^  [A-Z_=]+ <[^>]+>", "", done.out, flags=re.MULTILINE)
+    assert not re.search(r"<[a-z]|list\[", told)
 
 
 def test_the_list_of_verbs_is_not_cut(cli):
     shown = cli("--help").out + cli("local", "--help").out + cli("engine", "--help").out
 
     assert [line for line in shown.splitlines() if line.endswith("...") and "[ARGS]" not in line] == []
-    assert "  up        Make what the file says.\n" in shown
+    assert re.search(r"^  up +Make what the file says\.$", shown, re.MULTILINE)
     assert "8 cancelled\n" in shown
 
 

@@ -1,5 +1,6 @@
 """`init`: what it writes, what it refuses, and when it asks."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,24 +9,38 @@ from _support.updating import ROOT
 
 from coiled_pulumi.ops import target
 from coiled_pulumi.spec.load import load
+from coiled_pulumi.spec.schema import stack_file_schema
 
 
 def _files(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-WHOLE = ["Pulumi.yaml", "stacks/Pulumi.dev.yaml", "stacks/__main__.py"]
+SCHEMA = "stacks/stack-file.schema.json"
+WHOLE = ["Pulumi.yaml", "stacks/Pulumi.dev.yaml", "stacks/__main__.py", SCHEMA]
 
 
 def test_an_empty_folder_becomes_a_project(cli, folder):
     done = cli("init")
 
     assert done.code == 0
-    assert done.out.splitlines() == [f"wrote {folder / name}" for name in (WHOLE[0], WHOLE[2], WHOLE[1])]
+    assert done.out.splitlines() == [f"wrote {folder / name}" for name in (WHOLE[0], *WHOLE[2:], WHOLE[1])]
     assert done.err == "next: coiled-pulumi plan --stack dev\n"
     assert _files(folder) == WHOLE
     assert cli("validate").out == "stacks/Pulumi.dev.yaml: workspace dev with 1 cluster is valid\n"
     assert cli("plan", "--stack", "dev").code == 0
+
+
+def test_editors_find_the_schema(cli, folder):
+    cli("init")
+    first, *_ = (folder / WHOLE[1]).read_text().splitlines()
+    assert first == "# yaml-language-server: $schema=stack-file.schema.json"
+    assert json.loads((folder / SCHEMA).read_text()) == stack_file_schema()
+
+    cli("init", "--name", "second")
+    assert (folder / "stacks" / "Pulumi.second.yaml").read_text().startswith(first)
+    cli("init", "--file", "alone.yaml")
+    assert "$schema" not in (folder / "alone.yaml").read_text()
 
 
 def test_the_project_is_run_as_it_is(cli, folder, tmp_path):
@@ -55,8 +70,8 @@ def test_what_it_says_is_what_the_flags_said(cli, folder):
     assert [(rule.ports, str(rule.cidr)) for rule in workspace.ingress] == [
         (("8786", "8787"), "198.51.100.0/24")
     ]
-    assert (cluster.n_workers, cluster.worker.instance_type) == (7, "c7g.large")
-    assert cluster.scheduler.instance_type == "m7g.large"
+    assert (cluster.n_workers, cluster.worker.instance_type) == (7, ("c7g.large",))
+    assert cluster.scheduler.instance_type == ("m7g.large",)
 
 
 def test_as_json(cli, folder):
@@ -66,7 +81,7 @@ def test_as_json(cli, folder):
     assert done.data == {
         "version": 1,
         "workspace": "dev",
-        "wrote": [str(folder / name) for name in (WHOLE[0], WHOLE[2], WHOLE[1])],
+        "wrote": [str(folder / name) for name in (WHOLE[0], *WHOLE[2:], WHOLE[1])],
     }
 
 

@@ -52,7 +52,7 @@ def test_a_stack_that_exists_elsewhere_is_used(cli, pulumi):
     pulumi.does("up", stream="same")
 
     assert cli("up", *FILE, "--yes").code == 0
-    assert pulumi.verbs() == ["stack init", "up"]
+    assert pulumi.verbs() == ["stack init", "stack export", "up"]
 
 
 def test_as_json(cli, pulumi):
@@ -67,6 +67,7 @@ def test_as_json(cli, pulumi):
         "changes": {"same": 2, "update": 3, "create": 2, "delete": 1},
         "policies": [],
         "diagnostics": [],
+        "workers": {},
     }
     assert [(row["op"], row["name"], row["diffs"]) for row in data["resources"]] == [
         (row.op, row.name, list(row.diffs)) for row in streams.progress("change").changed
@@ -125,11 +126,13 @@ def test_a_failure_is_exit_code_4_with_what_aws_said_once(cli, pulumi):
 
     assert done.code == 4
     (what,) = done.data["error"]["what"]
-    assert what.startswith("taken-logs: creating CloudWatch Logs Log Group (taken): ")
-    assert what.endswith("ResourceAlreadyExistsException: The specified log group already exists")
+    assert what == (
+        "taken-logs: something of this name exists already: The specified log group already exists "
+        "(ResourceAlreadyExistsException)"
+    )
     lines = [line[8:] for line in done.err.splitlines() if line.endswith(" failed")]
     assert lines == ["+ LogGroup taken-logs failed"]
-    assert done.err.endswith(f"error: {what}\n")
+    assert done.err.endswith(f"error: {what}\nhint: {done.data['error']['hint']}\n")
 
 
 def test_a_violated_policy_is_found_before_anything_is_made(cli, pulumi, folder):
@@ -167,7 +170,7 @@ def test_outputs(cli, pulumi):
         "role              arn:aws:iam::123456789012:role/solo",
         "instance profile  solo",
         "log group         solo",
-        "subnets           2 in 1 zones",
+        "subnets           2 in 1 zone",
         "",
         "cluster  zone        workers  scheduler  private address  instance",
         "one      us-east-1a  1        127.1.0.2  10.50.224.5      i-8ede",
@@ -213,7 +216,7 @@ def test_without_an_engine_or_a_place_for_state_nothing_is_asked_or_begun(cli, p
 def test_up_on_a_terminal_shows_asks_and_applies(terminal, pulumi):
     pulumi.does("preview", stream="preview")
     pulumi.does("up", stream="up")
-    screen = terminal("up", *FILE)
+    screen = terminal("up", *FILE, "--no-wait")
     screen.answer("Apply these changes to solo? [y/N]: ", "y\n")
     done = screen.done()
 

@@ -14,7 +14,7 @@ from coiled_pulumi.plan.build import build
 from coiled_pulumi.spec import load
 
 #: AWS has no tags on these.
-UNTAGGABLE = {"Route", "RouteTableAssociation", "RolePolicy"}
+UNTAGGABLE = {"EipAssociation", "Route", "RouteTableAssociation", "RolePolicy", "RolePolicyAttachment"}
 #: What is Pulumi's own and AWS never sees.
 OWN = {"Stash", "aws", *_base.TOKENS}
 #: The metadata service with session tokens only, out of reach of anything that is not the machine itself.
@@ -187,7 +187,7 @@ def test_workers():
                 "ebs": {
                     "deleteOnTermination": "true",
                     "encrypted": "true",
-                    "volumeSize": 30,
+                    "volumeSize": 100,
                     "volumeType": "gp3",
                 },
             }
@@ -300,11 +300,14 @@ def test_type_tokens_are_frozen():
     assert _base.TOKENS == {
         "Workspace": "coiled:index:Workspace",
         "Network": "coiled:index:Network",
+        "WaysOut": "coiled:index:WaysOut",
+        "ZoneNetwork": "coiled:index:ZoneNetwork",
         "Security": "coiled:index:Security",
         "Identity": "coiled:index:Identity",
         "Logs": "coiled:index:Logs",
         "Images": "coiled:index:Images",
         "Cluster": "coiled:index:Cluster",
+        "ClusterBeside": "coiled:index:ClusterBeside",
     }
 
 

@@ -36,6 +36,8 @@ ALLOWED: dict[str, frozenset[str]] = {
 #: Single modules that may import more than their part.
 MORE: dict[str, frozenset[str]] = {
     "spec.yaml12": frozenset({"yaml"}),
+    "spec.yaml_nodes": frozenset({"yaml"}),
+    "spec.yaml_text": frozenset({"yaml"}),
     "spec.dask_config": frozenset({"dask"}),
     "ops.target": frozenset({"yaml"}),  # Pulumi's own files, not the user's
     "engine.language_host": frozenset({"pulumi", "grpc", "google"}),

@@ -15,7 +15,7 @@ README = PAGES[0]
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: Verbs that need neither engine nor local AWS: `test_commands.py` runs them in this process.
-_CHEAP = re.compile(r"coiled-pulumi (init|validate|plan|schema)\b")
+_CHEAP = re.compile(r"coiled-pulumi (explain|iam|init|validate|plan|schema|set)\b")
 
 #: Commands that no test runs as they stand, and why.
 EXCEPTIONS = {

@@ -8,6 +8,7 @@ import shlex
 import fences
 import generate_docs
 import pytest
+from _support.dask_files import configured
 
 from coiled_pulumi import outputs
 from coiled_pulumi.cli import operate
@@ -31,6 +32,37 @@ def test_every_other_command_is_run_in_one_session_or_stands_with_its_reason():
     assert set(fences.EXCEPTIONS) <= texts, "these exceptions are not needed any more"
     assert texts == set(fences.EXCEPTIONS) | set(CHEAP) | set(fences.session())
     assert (fences.session()[0], fences.session()[-1]) == ("./run demo", "./run down")
+
+
+@pytest.mark.parametrize("fence", fences.fences("python"), ids=lambda fence: fence.page.name)
+def test_python_runs(checkout, fence):
+    exec(compile(fence.text, fence.page.name, "exec"), {})  # noqa: S102 our own pages
+
+
+def test_commands_in_texts_exist():
+    pages = "".join(page.read_text("utf-8") for page in fences.PAGES if page.name != "CHANGELOG.md")
+    # Up to the first option or value: `cluster start big --zone x` is the verb `cluster start`.
+    named = set(re.findall(r"(?:^|`|\$ )coiled-pulumi ([a-z][a-z -]*)", pages, re.MULTILINE))
+    verbs = generate_docs.verbs()
+    groups = {name.split()[0] for name in verbs}
+    words = [text.split(" -")[0].split() for text in named]
+    unknown = [
+        w
+        for w in words
+        if " ".join(w[:2]) not in verbs and w[0] not in verbs and w != [w[0]] * (w[0] in groups)
+    ]
+    assert unknown == []
+
+
+def test_what_explain_shows_is_what_the_page_shows(checkout, capsys, monkeypatch):
+    page = next(page for page in fences.PAGES if page.name == "backend-options.md").read_text("utf-8")
+    first = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1]
+    (checkout / "lab.yaml").write_text(first)
+    said = {"DASK_COILED_PULUMI__BACKEND_OPTIONS__ZONE": "us-west-2a"}
+    with configured(variables=said):
+        monkeypatch.setenv(*said.popitem())
+        assert run(["explain", "zone", "--file", "lab.yaml"]) == 0
+    assert re.findall(r"```text\n(.*?)```", page, re.DOTALL)[-1] == capsys.readouterr().out
 
 
 @pytest.mark.parametrize("fence", fences.fences("yaml"), ids=lambda fence: fence.page.name)

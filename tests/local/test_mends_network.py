@@ -52,6 +52,18 @@ def test_nat_gateway_lives_in_its_subnet_and_lets_go(aws: Any, refused: Callable
     ec2.delete_subnet(SubnetId=subnet)
 
 
+def test_nat_gateway_is_found_by_its_tags(aws: Any) -> None:
+    subnet = aws.subnet()
+    tags = [{"ResourceType": "natgateway", "Tags": [{"Key": "found", "Value": "here"}]}]
+    made, _ = (
+        aws.ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private", **options)["NatGateway"]
+        for options in ({"TagSpecifications": tags}, {})
+    )
+    for name, value in (("tag:found", "here"), ("tag-key", "found")):
+        found = aws.ec2.describe_nat_gateways(Filter=[{"Name": name, "Values": [value]}])["NatGateways"]
+        assert [one["NatGatewayId"] for one in found] == [made["NatGatewayId"]]
+
+
 def test_group_in_use_is_not_deleted(aws: Any, refused: Callable[..., str]) -> None:
     vpc = aws.vpc()
     used, named, other = aws.group(vpc), aws.group(vpc), aws.group(vpc)

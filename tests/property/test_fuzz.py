@@ -6,9 +6,11 @@ from _support.strategies import workspaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coiled_pulumi.errors import UsageError
+from coiled_pulumi.errors import SpecErrors, UsageError
 from coiled_pulumi.plan.build import build
-from coiled_pulumi.spec import load
+from coiled_pulumi.spec import dask_config, load
+from coiled_pulumi.spec.aliases import ALIASES
+from coiled_pulumi.spec.options import Options
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10)
@@ -70,6 +72,22 @@ def test_mutated_files(data):
 @given(json_values)
 def test_any_values(data):
     _check(lambda: load.validate(data, source="f"))
+
+
+@given(
+    st.dictionaries(st.sampled_from([*Options.model_fields, *ALIASES]) | st.text(max_size=6), json_values),
+    st.sampled_from(["coiled", "coiled-pulumi"]),
+)
+def test_any_dask_configuration(data, space):
+    import dask.config
+
+    with dask.config.set({space: {"backend-options": data}}):
+        try:
+            dask_config.read({})
+        except SpecErrors as error:
+            lines = str(error).splitlines()
+            assert 1 <= len(lines) <= 21
+            assert all(line.startswith("dask.config: ") and line.isprintable() for line in lines)
 
 
 @given(st.text(max_size=60) | st.text(YAML_SIGNS, max_size=60))

@@ -33,13 +33,26 @@ def test_adding_a_zone_changes_nothing_else(data, draw):
     zone = draw.draw(st.sampled_from(missing))
     larger = {**data, "network": {**data["network"], "zones": [zone, *data["network"]["zones"]]}}
 
-    assert _added(items_of(spec_of(data)), items_of(spec_of(larger))) == {f"public-{zone}", f"private-{zone}"}
+    own = {f"public-{zone}", f"private-{zone}"}
+    if data["network"]["nat"] == "per-zone":
+        own |= {f"nat-{zone}", f"nat-address-{zone}", f"routes-{zone}"}
+    before, after = items_of(spec_of(data)), items_of(spec_of(larger))
+    assert _added(_without_endpoints(before), _without_endpoints(after)) == own
+    assert {key: item.name for key, item in before.items()}.items() <= {
+        key: item.name for key, item in after.items()
+    }.items()
 
 
-@given(workspaces(), slugs, machines())
-def test_adding_a_cluster_changes_nothing_else(data, name, machine):
+def _without_endpoints(items: dict) -> dict:
+    """An interface endpoint takes a further subnet in place."""
+    return {key: item for key, item in items.items() if not isinstance(item, model.Endpoint)}
+
+
+@given(workspaces(), slugs, st.data())
+def test_adding_a_cluster_changes_nothing_else(data, name, draw):
     assume(name not in data["clusters"])
-    larger = {**data, "clusters": {name: {"n_workers": 3, "worker": machine}, **data["clusters"]}}
+    worker = draw.draw(machines(data["zone"]))
+    larger = {**data, "clusters": {name: {"n_workers": 3, "worker": worker}, **data["clusters"]}}
     added = _added(items_of(spec_of(data)), items_of(spec_of(larger)))
 
     own = {f"cluster-{name}-scheduler", f"cluster-{name}-worker", f"cluster-{name}-workers"}
@@ -59,7 +72,12 @@ def test_adding_an_ingress_rule_changes_nothing_else(data, port, source):
 def test_tags_of_the_user_change_tags_and_nothing_else(data, other):
     def bare(spec):
         items = {key: dataclasses.replace(item, tags={}) for key, item in items_of(spec).items()}
-        return {**items, "nat": dataclasses.replace(items["nat"], address=items["nat-address"])}
+        return {
+            key: dataclasses.replace(item, address=items[item.address.key])
+            if hasattr(item, "address")
+            else item
+            for key, item in items.items()
+        }
 
     assert bare(spec_of(data)) == bare(spec_of({**data, "tags": other}))
 
@@ -77,7 +95,8 @@ def test_the_order_in_the_file_means_nothing(data, random):
         if isinstance(value, dict):
             keys = list(value)
             random.shuffle(keys)
-            return {key: shuffled(value[key]) for key in keys}
+            # Instance types are in order of preference.
+            return {key: value[key] if key == "instance_type" else shuffled(value[key]) for key in keys}
         if isinstance(value, list):
             return random.sample([shuffled(item) for item in value], len(value))
         return value
@@ -132,8 +151,25 @@ def test_references_between_items_are_keys_of_items(data):
     keys = by_key(plan).keys()
     machines = [m for cluster in plan.clusters for m in (cluster.scheduler, cluster.workers.template)]
 
-    assert {plan.network.nat.subnet} <= keys
-    assert {rule.group for rule in plan.security.rules} <= keys
+    network = plan.network
+    nats = [*network.nat_gateways, *([network.nat_instance] if network.nat_instance else [])]
+
+    assert {nat.subnet for nat in nats} <= keys
+    assert {nat.image for nat in nats if isinstance(nat, model.NatInstance)} <= keys
+    assert {table.way_out for table in network.route_tables} - {None} <= keys
+    assert {subnet.table for subnet in network.subnets} == {table.key for table in network.route_tables}
+    assert {subnet for endpoint in network.endpoints for subnet in endpoint.subnets} <= keys
+    assert {endpoint.group for endpoint in network.endpoints} - {None} <= keys
+    security = (plan.security, *(cluster.security for cluster in plan.clusters))
+    assert {rule.group for part in security for rule in part.rules} <= keys
     assert {machine.subnet for machine in machines} <= keys
     assert {machine.image for machine in machines} <= keys
     assert {group for machine in machines for group in machine.groups} <= keys
+
+
+@given(workspaces())
+def test_what_a_workspace_declares_comes_to_the_same(data):
+    """It is what clusters beside the file are planned from."""
+    spec = spec_of({**data, "clusters": {}})
+
+    assert model.to_json(build(spec_of(spec.declared()))) == model.to_json(build(spec))

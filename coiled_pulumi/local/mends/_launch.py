@@ -48,3 +48,22 @@ def around(*, before: Before | None = None, after: After | None = None) -> None:
         return reservation
 
     InstanceBackend.run_instances = run_instances
+
+
+def type_of(launch: Launch) -> str:
+    """Give the instance type that a launch leads to: the call's wins over the template's."""
+    given = launch.options.get("instance_type") or ""
+    if launch.options.get("is_instance_type_default") or not given:
+        given = launch.template.get("InstanceType") or given
+    return str(given)
+
+
+def zone_of(launch: Launch) -> str:
+    """Give the zone of a launch's subnet, or the one that it names; empty where AWS would choose."""
+    nics = launch.options.get("nics") or launch.template.get("NetworkInterfaces") or []
+    named = launch.options.get("subnet_id") or next(
+        (nic["SubnetId"] for nic in nics if nic.get("SubnetId")), None
+    )
+    if named:
+        return str(launch.backend.get_subnet(named).availability_zone)
+    return str(launch.options.get("placement") or "")

@@ -83,8 +83,13 @@ def _launch_possible(group: Any, count: int, tags: dict[str, str], launch: Any) 
             if share:
                 launch(group, share, dict(tags))
         except ServiceException as err:
-            note(group, "Launching a new EC2 instance. Status Reason: " + str(err.message), status="Failed",
-                 reason=str(err.message))  # fmt: skip
+            reason = f"{err.message} Launching EC2 instance failed."
+            note(
+                group,
+                f"Launching a new EC2 instance. Status Reason: {reason}",
+                status="Failed",
+                reason=reason,
+            )
         finally:
             group.vpc_zone_identifier = zones
         for state in group.instance_states[before:]:

@@ -6,6 +6,9 @@ instance and that no two holders share. Here only loopback leads anywhere, and n
 
 moto also gives every instance with a public address a DNS name of AWS's real zone; AWS only does so where the
 VPC has DNS hostnames switched on. https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+
+An interface without a public address has an empty association at moto, which clients take for an address; AWS leaves it
+out. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterface.html
 """
 
 from __future__ import annotations
@@ -37,6 +40,9 @@ def apply() -> None:
         return named(self) if vpc is not None and vpc.enable_dns_hostnames else None
 
     Instance.public_dns_name = property(public_dns_name)
+    interface = elastic_network_interfaces.NetworkInterface
+    association = interface.association.fget
+    interface.association = property(lambda self: association(self) or None)
 
 
 def _addresses() -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What is in use can't be deleted.
 
 moto deletes subnets with interfaces in them, security groups that interfaces or other groups' rules name,
-VPCs with gateways and groups, and releases elastic addresses that are tied. AWS refuses with
+VPCs with gateways, endpoints and groups, and releases elastic addresses that are tied. AWS refuses with
 DependencyViolation (and InvalidIPAddress.InUse): a wrong order of deletion shows there and should show
 here.
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
@@ -74,6 +74,7 @@ def _vpc(backend: Any, vpc_id: str) -> None:
         ),
         any(nat.vpc_id == vpc_id and nat.state != "deleted" for nat in backend.nat_gateways.values()),
         any(group.name != "default" for group in groups),
+        any(endpoint.vpc_id == vpc_id for endpoint in backend.vpc_end_points.values()),
     )
     if any(holds):
         _refuse("vpc", vpc_id)

@@ -2,8 +2,8 @@
 
 moto adds a disk of its own (8 GiB, gp2, plain) to every launch from a template and then the template's
 under the same device name, so that a stray volume stays behind; a root disk named by a call outlives its
-instance unless the call says otherwise; iops and throughput are dropped; images claim 15 GiB of magnetic
-disk. AWS merges the three by device name, and a root volume is deleted with its instance unless one of
+instance unless the call says otherwise, and has to have a size; iops and throughput are dropped; images claim 15 GiB of
+magnetic disk. AWS merges the three by device name, and a root volume is deleted with its instance unless one of
 them says no. Images of Amazon Linux 2023 and Ubuntu 24.04 have 8 GiB of gp3.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/block-device-mapping-concepts.html
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-bdm.html
@@ -43,7 +43,9 @@ def _as_given(response: Any) -> list[dict[str, Any]]:
     """Pass on what the call says, and no more: moto's own reading can't tell "no" from nothing said."""
     mappings: list[dict[str, Any]] = response._get_param("BlockDeviceMappings", [])
     for mapping in mappings:
-        response._validate_block_device_mapping(mapping)
+        # Whether its size is known shows when it is merged with the image's disks.
+        sized = {"Ebs": mapping["Ebs"] | {"VolumeSize": _ROOT_GIB}} if "Ebs" in mapping else {}
+        response._validate_block_device_mapping(mapping | sized)
     return mappings
 
 
@@ -59,6 +61,8 @@ def _image_disks(image: Any) -> list[dict[str, Any]]:
 
 
 def _complete(launch: Launch) -> None:
+    from moto.ec2.exceptions import MissingParameterError
+
     image = launch.image()
     root = image.root_device_name if image is not None else "/dev/xvda"
     base = {"VolumeSize": _ROOT_GIB, "VolumeType": _ROOT_TYPE, "DeleteOnTermination": True}
@@ -75,8 +79,11 @@ def _complete(launch: Launch) -> None:
             given = {key: value for key, value in mapping.get("Ebs", {}).items() if value not in (None, "")}
             disks[name] = disks.get(name, {}) | given
             gone = gone | {name} if mapping.get("NoDevice") == "" else gone - {name}
+    kept = {name: disk for name, disk in disks.items() if name not in gone}
+    if not all(disk.get("VolumeSize") or disk.get("SnapshotId") for disk in kept.values()):
+        raise MissingParameterError("size or snapshotId")
     launch.options["block_device_mappings"] = [
-        {"DeviceName": name, "Ebs": _number(disk)} for name, disk in disks.items() if name not in gone
+        {"DeviceName": name, "Ebs": _number(disk)} for name, disk in kept.items()
     ]
 
 

@@ -2,11 +2,11 @@
 
 moto takes any desired capacity, launches members from the template's default version whatever version the
 group names, fails the call when a launch fails, deletes a group with members without being forced to and
-leaves protected ones running, forgets a mixed instances policy on every update, and loses the order of
-members when it scales in. AWS keeps a group between its bounds (that is what caps our cost), takes the
-version that the group names, answers a scaling call at once and tells failed launches by
+leaves protected ones running, forgets a mixed instances policy on every update and launches nothing by a
+new one, and loses the order of members when it scales in. AWS keeps a group between its bounds (that is what
+caps our cost), takes the version that the group names, answers a scaling call at once and tells failed launches by
 DescribeScalingActivities, refuses to delete a group with members unless forced, and on force ends them
-all.
+all. Scaling in, it keeps the on-demand share of a policy.
 https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetDesiredCapacity.html
 https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteAutoScalingGroup.html
 """
@@ -14,6 +14,8 @@ https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteAutoScalingGr
 from __future__ import annotations
 
 from typing import Any
+
+from coiled_pulumi.local.mends.mixed import on_demand_of
 
 
 def apply() -> None:
@@ -26,13 +28,16 @@ def apply() -> None:
     def set_desired_capacity(self: Any, new_capacity: int | None) -> None:
         wanted = self.min_size if new_capacity is None else new_capacity
         _check_bounds(self, wanted)
-        _set_order(self)
+        _set_order(self, wanted)
         resize(self, wanted)
 
     def updated(self: Any, *args: Any, **options: Any) -> None:
         before = (self.min_size, self.max_size)
         if options.get("mixed_instances_policy") is None and not options.get("launch_template"):
             options["mixed_instances_policy"] = self.mixed_instances_policy
+        elif all(options.get(name) is None for name in ("desired_capacity", "min_size", "max_size")):
+            # AWS then looks anew for what is missing.
+            options["desired_capacity"] = self.desired_capacity
         try:
             update(self, *args, **options)
         except Exception:
@@ -77,10 +82,20 @@ def _check_bounds(group: Any, wanted: int) -> None:
         )
 
 
-def _set_order(group: Any) -> None:
-    """Put members in order of age: moto ends the first ones, AWS those of the oldest template."""
+def _set_order(group: Any, wanted: int) -> None:
+    """Put members in the order of their end: moto ends the first ones, AWS those of the oldest template.
+
+    Of a group with spot members AWS ends on-demand ones only where there are more of them than the policy says.
+    """
     order = {state.instance_id: state for state in group.instance_states}
-    group.instance_states = sorted(order.values(), key=lambda state: state.instance.launch_time)
+    by_age = sorted(order.values(), key=lambda state: state.instance.launch_time)
+    on_demand = [state for state in by_age if state.instance.lifecycle != "spot"]
+    kept = (
+        on_demand[max(0, len(on_demand) - on_demand_of(group, wanted)) :]
+        if group.mixed_instances_policy
+        else []
+    )
+    group.instance_states = [state for state in by_age if state not in kept] + kept
 
 
 def _in_use() -> Exception:

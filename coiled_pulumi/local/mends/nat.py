@@ -1,9 +1,10 @@
 """A NAT gateway lives in its subnet, and lets go of everything when it is deleted.
 
-moto gives it any address of 10.0.0.0/8, leaves its interface behind, and its elastic address tied. AWS
-takes an address of the gateway's subnet, and with the gateway go the interface and the tie; the elastic
-address itself stays.
+moto gives it any address of 10.0.0.0/8, leaves its interface behind, and its elastic address tied, and finds
+every one whatever tags are asked for. AWS takes an address of the gateway's subnet, and with the gateway go the
+interface and the tie; the elastic address itself stays.
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-working-with.html
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNatGateways.html
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ def apply() -> None:
     """Let the subnet choose the address, and clean up on delete."""
     from moto.ec2.exceptions import EC2ClientError
     from moto.ec2.models import nat_gateways
+    from moto.ec2.utils import generic_filter
 
     # With no address the interface takes one of its subnet's.
     nat_gateways.random_private_ip = lambda *_: ""
@@ -40,5 +42,12 @@ def apply() -> None:
             self.delete_network_interface(gateway._eni.id)
         return gateway
 
+    find = nat_gateways.NatGatewayBackend.describe_nat_gateways
+
+    def describe_nat_gateways(self: Any, filters: Any, nat_gateway_ids: Any) -> Any:
+        by_tag = {name: values for name, values in (filters or {}).items() if name.startswith("tag")}
+        return generic_filter(by_tag, find(self, filters, nat_gateway_ids))
+
     nat_gateways.NatGateway.__init__ = built
+    nat_gateways.NatGatewayBackend.describe_nat_gateways = describe_nat_gateways
     nat_gateways.NatGatewayBackend.delete_nat_gateway = delete_nat_gateway

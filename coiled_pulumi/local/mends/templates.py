@@ -76,8 +76,6 @@ def _finish(launch: Launch, instances: list[Any]) -> None:
     rest, chosen = (instances[1:], by_call) if asked else (instances, by_template)
     for instance in rest if any(chosen.values()) else ():
         launch.backend.associate_iam_instance_profile(instance_id=instance.id, **chosen)
-    for instance in instances:
-        instance.placement.group_name = launch.template.get("Placement", {}).get("GroupName", "")
     for instance in instances if interface_tags else ():
         for nic in instance.nics.values():
             nic.add_tags(interface_tags)

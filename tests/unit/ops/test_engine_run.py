@@ -1,4 +1,4 @@
-"""How a run is driven, and how its end becomes an error; the engine tells recorded events."""
+"""How a run is driven; the engine tells recorded events."""
 
 import os
 import signal
@@ -9,146 +9,17 @@ from _support import fake_pulumi, streams
 
 from coiled_pulumi.errors import (
     CancelledError,
-    ChangesFoundError,
     CoiledPulumiError,
-    CredentialsError,
-    DeadlineError,
     DeploymentError,
     EngineError,
     NoSuchStackError,
-    PolicyError,
-    UsageError,
 )
-from coiled_pulumi.ops.engine_run import failure, query, require_engine, run
-from coiled_pulumi.ops.events import Diagnostic, Finding, Progress
+from coiled_pulumi.ops.engine_run import query, require_engine, run
 
-LOCAL = 'or use the local AWS: eval "$(coiled-pulumi local env)"'
 EXISTS = (
-    "taken-logs: creating CloudWatch Logs Log Group (taken): operation error CloudWatch Logs: "
-    "CreateLogGroup, https response error StatusCode: 400, RequestID: 0123456789ABCDEF, "
-    "ResourceAlreadyExistsException: The specified log group already exists"
+    "taken-logs: something of this name exists already: The specified log group already exists "
+    "(ResourceAlreadyExistsException)"
 )
-NAT = "urn:pulumi:dev::coiled::aws:ec2/natGateway:NatGateway::dev-nat"
-STACK = "urn:pulumi:dev::coiled::pulumi:pulumi:Stack::coiled-dev"
-PROVIDER = "urn:pulumi:dev::coiled::pulumi:providers:aws::aws-us-east-1"
-
-
-def _said(*messages: str, urn: str = "") -> Progress:
-    return Progress(diagnostics=[Diagnostic("error", message, urn) for message in messages])
-
-
-@pytest.mark.parametrize(
-    ("code", "progress", "text", "kind", "what", "hint"),
-    [
-        (1, Progress(), "", CoiledPulumiError, "pulumi ended with exit code 1", ""),
-        (255, Progress(), "\n  one\ntwo\n\nthree\nfour\n", CoiledPulumiError, "two\nthree\nfour", ""),
-        (1, Progress(), "warning: w\nerror: a\nerror: b\nnoise", CoiledPulumiError, "a\nb", ""),
-        (2, Progress(), "error: no such flag", UsageError, "no such flag", ""),
-        (3, Progress(), "error: who are you", CredentialsError, "who are you", ""),
-        (4, Progress(), "error: refused", DeploymentError, "refused", ""),
-        (5, Progress(), "error: against policy", PolicyError, "against policy", ""),
-        (
-            6,
-            Progress(),
-            "error: no stack named 'dev' found",
-            NoSuchStackError,
-            "no stack named 'dev' found",
-            "bring it up with: coiled-pulumi up",
-        ),
-        (7, Progress(), "error: changes", ChangesFoundError, "changes", ""),
-        (8, Progress(), "error: cancelled", CancelledError, "cancelled", ""),
-        (9, Progress(), "error: too slow", DeadlineError, "too slow", ""),
-        (1, streams.progress("failed"), "", DeploymentError, EXISTS, ""),
-        (4, streams.progress("failed"), "error: else", DeploymentError, EXISTS, ""),
-        (
-            4,
-            streams.progress("mandatory"),
-            "error: update failed",
-            PolicyError,
-            "a mandatory policy is violated\nlogs-kept: small-logs: Logs are kept for a year.",
-            "",
-        ),
-        (
-            1,
-            Progress(findings=[Finding("p", "advisory", "mind this"), Finding("q", "mandatory", "not so")]),
-            "",
-            PolicyError,
-            "a mandatory policy is violated\nq: not so",
-            "",
-        ),
-        (
-            4,
-            _said(
-                "sdk-v2/provider2.go:5: sdk.helper_schema: deleting EC2 Subnet: in use: provider=aws@7.21.0",
-                f"deleting {NAT}: 1 error occurred:\n\t* deleting EC2 Subnet: in use",
-                urn=NAT,
-            ),
-            "",
-            DeploymentError,
-            "dev-nat: deleting EC2 Subnet: in use",
-            "",
-        ),
-        (4, _said("a", "b", "a"), "", DeploymentError, "a\nb", ""),
-        (4, _said("the program says", urn=STACK), "", DeploymentError, "the program says", ""),
-        (
-            4,
-            _said("reading: Missing Resource Identity After Read: gone", urn=NAT),
-            "",
-            DeploymentError,
-            "dev-nat: reading: Missing Resource Identity After Read: gone",
-            "it was deleted outside of Pulumi; make it anew: "
-            f"pulumi state delete '{NAT}' && coiled-pulumi up",
-        ),
-        (
-            255,
-            Progress(),
-            "error: the stack is currently locked by 1 lock(s)",
-            CoiledPulumiError,
-            "the stack is currently locked by 1 lock(s)",
-            "another run is at work; if none is: pulumi cancel",
-        ),
-        (
-            1,
-            Progress(),
-            "error: getting stack configuration: get stack secrets manager: incorrect passphrase",
-            CoiledPulumiError,
-            "getting stack configuration: get stack secrets manager: incorrect passphrase",
-            "set PULUMI_CONFIG_PASSPHRASE to the passphrase of this backend",
-        ),
-        (
-            1,
-            Progress(),
-            "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
-            CoiledPulumiError,
-            "PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions",
-            f"set PULUMI_BACKEND_URL, {LOCAL}",
-        ),
-        (
-            4,
-            _said(
-                "1 error occurred:\n\t* No valid credential sources found: Please see the docs", urn=PROVIDER
-            ),
-            "",
-            CredentialsError,
-            "No valid credential sources found: Please see the docs",
-            f"set AWS credentials, {LOCAL}",
-        ),
-        (
-            4,
-            _said(
-                "api error ExpiredToken: The security token included in the request is expired", urn=PROVIDER
-            ),
-            "",
-            CredentialsError,
-            "api error ExpiredToken: The security token included in the request is expired",
-            "renew the AWS credentials, as with: aws sso login",
-        ),
-    ],
-)
-def test_a_failed_run_is_an_error_of_the_fitting_kind(code, progress, text, kind, what, hint):
-    error = failure(code, progress, text)
-
-    assert (type(error), error.what, error.hint) == (kind, what, hint)
 
 
 @pytest.fixture

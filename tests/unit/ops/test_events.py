@@ -247,15 +247,18 @@ def test_outputs_are_those_of_the_stack():
                 }
             },
             "groups": {"cluster-group": "sg-feb2", "scheduler-group": "sg-6d00"},
+            "declared": {"name": "solo", "region": "us-east-1"},
             "instance_profile": "solo",
             "log_group": "solo",
             "name": "solo",
-            "nat_address": "127.1.0.1",
+            "nat_addresses": {"us-east-1a": "127.1.0.1"},
             "region": "us-east-1",
             "role_arn": "arn:aws:iam::123456789012:role/solo",
+            "route_tables": {"private": "rtb-5c11", "public": "rtb-2d40"},
             "subnets": {"private-us-east-1a": "subnet-9313", "public-us-east-1a": "subnet-0dd5"},
-            "version": 1,
+            "version": 2,
             "vpc_id": "vpc-83f8",
+            "zone": "us-east-1a",
         }
     }
 

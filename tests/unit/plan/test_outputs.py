@@ -11,13 +11,16 @@ from coiled_pulumi.errors import CoiledPulumiError
 RECORD = outputs.WorkspaceOutputs(
     name="dev",
     region="us-east-1",
+    zone="us-east-1a",
     vpc_id="vpc-1",
-    nat_address="198.51.100.1",
+    nat_addresses={"us-east-1a": "198.51.100.1"},
     subnets={"public-us-east-1a": "subnet-1"},
+    route_tables={"public": "rtb-1"},
     groups={"cluster-group": "sg-1"},
     role_arn="arn:aws:iam::123456789012:role/dev",
     instance_profile="dev",
     log_group="dev",
+    declared={"name": "dev", "spot": True},
     clusters={
         "main": outputs.ClusterOutputs(
             zone="us-east-1a",
@@ -43,12 +46,12 @@ def test_no_record(stack):
     assert str(caught.value) == "the stack has no workspace outputs\nhint: bring it up with: coiled-pulumi up"
 
 
-@pytest.mark.parametrize("version", [2, 0, None, "1"])
+@pytest.mark.parametrize("version", [1, 3, 0, None, "2"])
 def test_other_version(version):
     with pytest.raises(CoiledPulumiError) as caught:
         outputs.read({outputs.KEY: {**DATA, "version": version}})
     assert str(caught.value) == (
-        f"the stack's outputs have version {version}, this program reads 1\nhint: upgrade coiled-pulumi"
+        f"the stack's outputs have version {version}, this program reads 2\nhint: upgrade coiled-pulumi"
     )
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from coiled_pulumi import catalog
+from coiled_pulumi.catalog import choose
 from coiled_pulumi.plan.cidr import LETTERS
-from coiled_pulumi.spec.cluster import Cluster
 from coiled_pulumi.values import region_of, zone_letter
 
 REGIONS = catalog.regions()
@@ -42,10 +42,8 @@ def test_instance_type(name, facts):
 
 
 def test_defaults_are_in_the_catalog():
-    cluster = Cluster()
-
-    assert catalog.instance_type(cluster.scheduler.instance_type).architecture == "x86_64"
-    assert catalog.instance_type(cluster.worker.instance_type).vcpus == 4
+    for names in choose.DEFAULTS.values():
+        assert {catalog.instance_type(name).vcpus for name in names} == {choose.DEFAULT_VCPUS}
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_exit_codes_are_pulumis():
         "CredentialsError": 3,
         "DeploymentError": 4,
         "PolicyError": 5,
+        "WorkersMissingError": 4,
         "NoSuchStackError": 6,
         "ChangesFoundError": 7,
         "CancelledError": 8,

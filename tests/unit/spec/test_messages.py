@@ -8,6 +8,13 @@ from coiled_pulumi.spec.base import suggest
 from coiled_pulumi.spec.messages import known_keys, line_of
 from coiled_pulumi.spec.workspace import Workspace
 
+OPTIONS = [
+    "region", "zone", "ingress", "spot", "spot_on_demand_fallback", "spot_on_demand_base", "keypair_name",
+    "use_placement_group", "ami_version", "use_scheduler_public_ip", "capacity_reservation_id", "disk",
+]  # fmt: skip
+MACHINE = ["instance_type", "cpu", "memory", "gpu", "architecture", "disk"]
+DISK = ["size", "throughput", "iops"]
+
 
 @pytest.mark.parametrize(
     ("value", "text"),
@@ -34,13 +41,19 @@ def test_echo_is_clipped(length):
 @pytest.mark.parametrize(
     ("path", "keys"),
     [
-        ((), ["name", "region", "account", "zone", "network", "ingress", "logs", "tags", "clusters"]),
-        (("network",), ["cidr", "zones", "layout"]),
+        ((), ["name", "account", *OPTIONS, "network", "logs", "iam", "tags", "clusters"]),
+        (("network",), ["cidr", "zones", "nat", "existing", "layout"]),
+        (("network", "existing"), ["vpc_id", "subnets"]),
+        (("network", "existing", "subnets", "us-east-1a"), ["private", "public"]),
+        (("disk",), DISK),
+        (("iam",), ["instance_policies", "s3"]),
+        (("iam", "s3", 0), ["bucket", "access"]),
         (("ingress", 3), ["ports", "cidr"]),
         (("logs",), ["retention_days"]),
-        (("clusters", "any"), ["n_workers", "zone", "scheduler", "worker"]),
-        (("clusters", "any", "worker"), ["instance_type", "disk"]),
-        (("clusters", "any", "scheduler", "disk"), ["size"]),
+        (("clusters", "any"), ["n_workers", "scheduler", "worker", *OPTIONS]),
+        (("clusters", "any", "worker"), MACHINE),
+        (("clusters", "any", "scheduler", "disk"), DISK),
+        (("clusters", "any", "disk"), DISK),
         (("tags",), []),
         (("network", "cidr"), []),
         (("nowhere", "at", "all"), []),

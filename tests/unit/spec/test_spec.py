@@ -3,7 +3,12 @@
 import pytest
 
 from coiled_pulumi.spec import load, rules
+from coiled_pulumi.spec.disk import Disk
+from coiled_pulumi.spec.instance import Machine
+from coiled_pulumi.spec.machines import ROLES, resolve
+from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.schema import stack_file_schema, workspace_schema
+from coiled_pulumi.spec.settled import settle
 from coiled_pulumi.spec.workspace import Workspace
 
 
@@ -11,25 +16,46 @@ def _spec(**values) -> Workspace:
     return load.validate({"name": "dev", **values}, source="f").workspace
 
 
-def test_defaults():
+#: Nothing said, by level.
+OPTIONS = dict.fromkeys(Options.model_fields)
+DISK = dict.fromkeys(Disk.model_fields)
+MACHINE = {**dict.fromkeys(Machine.model_fields), "disk": DISK}
+
+
+def test_what_a_file_leaves_out_is_not_said():
     assert _spec(clusters={"main": {}}).model_dump() == {
+        **OPTIONS,
         "name": "dev",
-        "region": "us-east-1",
         "account": None,
-        "zone": None,
-        "network": {"cidr": "10.0.0.0/16", "zones": None, "layout": 1},
-        "ingress": ({"ports": ("22", "8787", "8786"), "cidr": "0.0.0.0/0"},),
-        "logs": {"retention_days": 30},
-        "tags": {},
-        "clusters": {
-            "main": {
-                "n_workers": 4,
-                "zone": None,
-                "scheduler": {"instance_type": "m6i.xlarge", "disk": {"size": 30}},
-                "worker": {"instance_type": "m6i.xlarge", "disk": {"size": 100}},
-            }
+        "network": {
+            "cidr": "10.0.0.0/16",
+            "zones": None,
+            "nat": "gateway",
+            "existing": None,
+            "layout": 1,
         },
+        "logs": {"retention_days": 30},
+        "iam": {"instance_policies": (), "s3": ()},
+        "tags": {},
+        "clusters": {"main": {**OPTIONS, "n_workers": 4, "scheduler": MACHINE, "worker": MACHINE}},
     }
+
+
+def test_defaults():
+    spec = _spec(clusters={"main": {}})
+    settled = settle(spec, spec.clusters["main"])
+
+    assert (settled.region, settled.zone) == ("us-east-1", "us-east-1a")
+    assert [rule.model_dump() for rule in settled.ingress] == [
+        {"ports": ("22", "8787", "8786"), "cidr": "0.0.0.0/0"}
+    ]
+    assert [
+        (machine.types, machine.architecture, machine.image, machine.disk_size)
+        for machine in (resolve(Machine(), role, settled) for role in ROLES)
+    ] == [
+        (("m6i.xlarge",), "x86_64", "AL2023", 30),
+        (("m6i.xlarge", "m5.xlarge"), "x86_64", "AL2023", 100),
+    ]
 
 
 def test_frozen():

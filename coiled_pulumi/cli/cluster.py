@@ -1,0 +1,181 @@
+"""`coiled-pulumi cluster`: clusters beside the workspace's file, each in a stack of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coiled_pulumi.cli import operate, options, preflight, workers
+from coiled_pulumi.cli.console import Console
+from coiled_pulumi.errors import UsageError
+
+if TYPE_CHECKING:
+    from coiled_pulumi.ops.clusters import Perform
+
+app = typer.Typer(
+    help="Start, scale and stop clusters beside the workspace's file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the cluster.", show_default=False)]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for workers.")]
+
+
+@app.command(
+    epilog="\b\nExamples:\n  coiled-pulumi cluster start mine --n-workers 20 --set spot=true\n"
+    "  coiled-pulumi cluster start big --zone us-east-1c --set worker.memory='64 GiB'"
+)
+def start(
+    name: Name,
+    stack: options.Stack = None,
+    file: options.File = None,
+    n_workers: Annotated[
+        int | None,
+        typer.Option("--n-workers", "-n", metavar="N", help="Number of workers.", show_default=False),
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option("--zone", metavar="ZONE", help="Availability zone.", show_default=False)
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region", metavar="REGION", help="Another region than the workspace's.", show_default=False
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any key of a cluster, as worker.cpu=8; may be given several times.",
+        ),
+    ] = [],  # noqa: B006 typer's form of an empty list
+    as_json: options.Json = False,
+    no_preflight: options.NoPreflight = False,
+    no_wait: NoWait = False,
+) -> None:
+    """Start a cluster on the workspace's network; nothing of the workspace's own stack is locked or changed."""
+    from coiled_pulumi.ops import clusters
+
+    console = Console(as_json=as_json)
+    workspace = options.target(stack, file)
+    wanted = _wanted(settings, n_workers=n_workers, zone=zone, region=region)
+    order = clusters.order(workspace, name, wanted)
+    place, result = clusters.start(
+        workspace,
+        order,
+        perform=_perform(console),
+        tell=console.note,
+        check=lambda plan: None if no_preflight else preflight.require_plan(console, plan),
+    )
+    workers.finish(console, place, result, wait=not no_wait, verb="start")
+
+
+@app.command()
+def scale(
+    name: Name,
+    n_workers: Annotated[int, typer.Argument(metavar="N", help="Number of workers.", show_default=False)],
+    stack: options.Stack = None,
+    file: options.File = None,
+    as_json: options.Json = False,
+    no_wait: NoWait = False,
+) -> None:
+    """Give a cluster another number of workers."""
+    from coiled_pulumi.ops import clusters
+
+    console = Console(as_json=as_json)
+    workspace = options.target(stack, file)
+    place, result = clusters.scale(workspace, name, n_workers, perform=_perform(console), tell=console.note)
+    workers.finish(console, place, result, wait=not no_wait, verb="scale")
+
+
+@app.command()
+def stop(
+    name: Name,
+    stack: options.Stack = None,
+    file: options.File = None,
+    as_json: options.Json = False,
+    yes: options.Yes = False,
+) -> None:
+    """Delete everything of a cluster."""
+    from coiled_pulumi.ops import clusters
+
+    console = Console(as_json=as_json)
+    workspace = options.target(stack, file)
+    operate.confirm(console, f"Delete cluster {name} of {workspace.stack}?", yes=yes)
+    place, result = clusters.stop(workspace, name, perform=_perform(console), tell=console.note)
+    operate.show(console, "stop", place, result)
+
+
+@app.command("list")
+def list_(stack: options.Stack = None, file: options.File = None, as_json: options.Json = False) -> None:
+    """List the clusters of a workspace: those of its file, and those beside it."""
+    from coiled_pulumi.ops import clusters, stacks
+
+    console = Console(as_json=as_json)
+    workspace = options.target(stack, file)
+    declared = stacks.read_outputs(workspace)
+    rows = [_row(name, "file", declared.region, one) for name, one in declared.clusters.items()]
+    for name, record in clusters.listed(workspace).items():
+        if record is None:
+            rows.append({"name": name, "from": "start", "region": workspace.region, "state": "incomplete"})
+        else:
+            rows.append(_row(name, "start", record.region, record.cluster))
+    if as_json:
+        console.data({"version": 1, "workspace": workspace.stack, "clusters": rows})
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("cluster", "from", "zone", "workers", "scheduler", "instance"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(
+            f"[bold]{row['name']}[/]", row["from"], row.get("zone", row["state"]), str(row.get("n_workers", "")),
+            row.get("scheduler_address", ""), row.get("scheduler_id", ""),
+        )  # fmt: skip
+    console.rich().print(table if rows else "no clusters")
+
+
+def _row(name: str, origin: str, region: str, cluster: Any) -> dict[str, Any]:
+    import dataclasses
+
+    return {"name": name, "from": origin, "region": region, "state": "up", **dataclasses.asdict(cluster)}
+
+
+def _perform(console: Console) -> Perform:
+    return lambda title, operation: operate.perform(console, title, operation)
+
+
+def _wanted(settings: list[str], **flags: Any) -> dict[str, Any]:
+    """Put flags and `--set KEY=VALUE` together into what a cluster of the file would have; values are YAML.
+
+    Raises:
+        UsageError: a setting has another form, or says again what was said.
+    """
+    wanted: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
+    for setting in settings:
+        path, equals, text = setting.partition("=")
+        keys = path.split(".")
+        if not equals or not all(keys):
+            raise UsageError(f"--set takes KEY=VALUE, got '{setting[:60]}'", "as in --set worker.cpu=8")
+        level = wanted
+        for key in keys[:-1]:
+            level = level.setdefault(key, {})
+            if not isinstance(level, dict):
+                raise UsageError(f"--set {path}: {key} has a value already")
+        if keys[-1] in level:
+            raise UsageError(f"{path} is given twice")
+        level[keys[-1]] = _value(path, text)
+    return wanted
+
+
+def _value(path: str, text: str) -> Any:
+    from coiled_pulumi.spec import yaml12
+
+    try:
+        return yaml12.read(text).value
+    except yaml12.Unreadable as error:
+        raise UsageError(f"--set {path}: {error.problems[0].what}") from None

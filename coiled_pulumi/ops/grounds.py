@@ -1,0 +1,189 @@
+"""The network that a cluster stands on: the workspace's, or one that is made on demand and then shared by all.
+
+A zone or a region that the workspace's file does not list gets a stack of its own. Whoever needs it brings it up: for
+all but the first there is nothing to do. Pulumi's lock makes sure that only one makes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from coiled_pulumi import outputs
+from coiled_pulumi.aws import faults
+from coiled_pulumi.engine.lock import exclusive
+from coiled_pulumi.errors import CoiledPulumiError, DeadlineError, DeploymentError, UsageError
+from coiled_pulumi.ops import failures, stacks, target
+from coiled_pulumi.ops.engine_run import OnRows, Result
+from coiled_pulumi.ops.events import Progress, Row
+from coiled_pulumi.plan.build import region_stack, zone_stack
+from coiled_pulumi.plan.model import Shared
+from coiled_pulumi.plan.network import subnet_key
+
+if TYPE_CHECKING:
+    from coiled_pulumi.ops.clusters import Order, Perform, Tell
+
+#: How long another machine's work on the same network is waited for, in seconds; a network takes a minute or three.
+PATIENCE: Final = 900
+#: Between two looks at a lock, in seconds; spread, so that those who wait do not meet again.
+_PAUSE: Final = (1.0, 3.0)
+#: What a workspace's file says about its own region alone.
+_LOCAL: Final = ("zone", "region")
+
+
+def stand(
+    workspace: target.Place, wanted: Order, *, perform: Perform, tell: Tell
+) -> tuple[Shared, Mapping[str, Any]]:
+    """Give what the cluster stands on, making what is not there; with what is declared for its region.
+
+    Raises:
+        UsageError: the network is an existing one, to which nothing is added.
+        DeploymentError: AWS refused; nothing of what was begun is left.
+    """
+    record, declared = wanted.record, dict(wanted.declared)
+    if wanted.region != record.region:
+        declared = _elsewhere(declared, wanted.region)
+        record = _region(workspace, wanted, declared, perform, tell)
+    shared = _shared(record, declared)
+    if not _has(shared.subnets, wanted):
+        subnets = _zone(workspace, wanted, record, shared, declared, perform, tell)
+        shared.subnets.update(subnets)
+    return shared, declared
+
+
+def _has(subnets: Mapping[str, str], wanted: Order) -> bool:
+    tiers = ("private", "public") if wanted.public else ("private",)
+    return all(subnet_key(tier, wanted.zone) in subnets for tier in tiers)
+
+
+def _shared(record: outputs.WorkspaceOutputs, declared: Mapping[str, Any]) -> Shared:
+    return Shared(
+        workspace=record.name,
+        region=record.region,
+        account=declared.get("account"),
+        vpc_id=record.vpc_id,
+        subnets=dict(record.subnets),
+        groups=dict(record.groups),
+        profile=record.instance_profile,
+    )
+
+
+def _elsewhere(declared: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """Say the same of another region: its zones are its own, and so is its network."""
+    kept = {key: value for key, value in declared.items() if key not in _LOCAL}
+    network = {
+        key: value for key, value in kept.pop("network", {}).items() if key not in ("zones", "existing")
+    }
+    return {**kept, "region": region} | ({"network": network} if network else {})
+
+
+def _region(
+    workspace: target.Place, wanted: Order, declared: Mapping[str, Any], perform: Perform, tell: Tell
+) -> outputs.WorkspaceOutputs:
+    name = workspace.workspace
+    stack = region_stack(name, wanted.region)
+    place = target.beside(
+        name, stack, region=wanted.region, key="region", value=declared, state=target.state_home()
+    )
+    ways = f"start it in {wanted.record.region}"
+    _make(place, f"region {wanted.region} has no network of {name}", ways, perform, tell)
+    return outputs.read(stacks.outputs_of(stack, place.project))
+
+
+def _zone(
+    workspace: target.Place, wanted: Order, record: outputs.WorkspaceOutputs, shared: Shared,
+    declared: Mapping[str, Any], perform: Perform, tell: Tell,
+) -> Mapping[str, str]:  # fmt: skip
+    name = workspace.workspace
+    known = sorted({key.partition("-")[2] for key in shared.subnets})
+    if not record.route_tables:
+        msg = f"zone {wanted.zone} has no subnets in the existing network of {name}"
+        raise UsageError(
+            msg, f"add network.existing.subnets.{wanted.zone}, or take one of {', '.join(known)}"
+        )
+    stack = zone_stack(name, wanted.zone)
+    value = {
+        "shared": dataclasses.asdict(shared),
+        "declared": declared,
+        "zone": wanted.zone,
+        "tables": dict(record.route_tables),
+    }
+    place = target.beside(
+        name, stack, region=shared.region, key="zone", value=value, state=target.state_home()
+    )
+    ways = f"start it in one of {', '.join(known)}"
+    _make(place, f"zone {wanted.zone} has no subnets in {name}", ways, perform, tell)
+    return stacks.outputs_of(stack, place.project)[outputs.ZONE_KEY]  # type: ignore[return-value]
+
+
+def _make(place: target.Place, lack: str, ways: str, perform: Perform, tell: Tell) -> None:
+    """Bring a network up, or find that it is up; without the right to, say so and leave nothing."""
+    seen = _Seen()
+    lock = place.config_file.with_name("lock")
+    with exclusive(lock, lambda _: tell(f"{lack} yet; another start makes it, waiting")):
+        try:
+            _patiently(
+                lambda: perform(f"up {place.stack}", lambda on: stacks.up(place, seen.watching(on))),
+                lack,
+                tell,
+            )
+        except DeploymentError as error:
+            denied = seen.denied()
+            _take_back(place, perform)
+            if not denied:
+                raise
+            what = f"{lack}, and making them is not allowed: {denied[0]}"
+            hint = f"attach what `coiled-pulumi iam setup` prints, or {ways}"
+            raise DeploymentError(what, hint) from error
+
+
+def _patiently(run: Callable[[], Result], lack: str, tell: Tell) -> Result:
+    """Run when nobody else does."""
+    until = time.monotonic() + PATIENCE
+    told = False
+    while True:
+        try:
+            return run()
+        except CoiledPulumiError as error:
+            if "currently locked by" not in error.what:
+                raise
+            if time.monotonic() > until:
+                raise DeadlineError(
+                    f"{lack}: whoever makes them does not come to an end", error.hint
+                ) from None
+        if not told:
+            tell(f"{lack} yet; another machine makes them, waiting")
+            told = True
+        time.sleep(random.uniform(*_PAUSE))  # noqa: S311 no secret
+
+
+def _take_back(place: target.Place, perform: Perform) -> None:
+    """Leave nothing of a network that could not be made whole."""
+    with contextlib.suppress(CoiledPulumiError):
+        perform(f"take back {place.stack}", lambda on: stacks.destroy(place, on))
+        stacks.remove(place)
+
+
+class _Seen:
+    """What the engine reported until it failed."""
+
+    def __init__(self) -> None:
+        self._progress = Progress()
+
+    def watching(self, on_rows: OnRows) -> OnRows:
+        """Wrap who is told of events."""
+
+        def watched(progress: Progress, rows: list[Row]) -> None:
+            self._progress = progress
+            on_rows(progress, rows)
+
+        return watched
+
+    def denied(self) -> list[str]:
+        """Give what AWS said about rights that are missing."""
+        met = [faults.parse(failures.unwrapped(one)) for one in self._progress.errors]
+        return [fault.what for fault in met if fault is not None and fault.kind == "rights"]

@@ -1,0 +1,105 @@
+"""Backend options: what may be said for a cluster, for a workspace, or in dask's configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from coiled_pulumi import catalog
+from coiled_pulumi.spec.access import Ingress
+from coiled_pulumi.spec.base import IN_PLACE, NEW_MACHINES, NEW_WORKERS, OnChange, Refusal, Spec, suggest
+from coiled_pulumi.spec.disk import Disk
+
+
+def check_region(name: str) -> str:
+    """Accept a region of the commercial partition.
+
+    Raises:
+        Refusal: unknown, with the nearest one.
+    """
+    if name in catalog.regions():
+        return name
+    if name.startswith(("cn-", "us-gov-")):
+        msg = "must be a region of the commercial partition"
+        raise Refusal(msg, "China and GovCloud are not supported")
+    near = catalog.nearest(name, list(catalog.regions()), most=1)
+    msg = "must be an AWS region" if near else "must be an AWS region as us-east-1"
+    raise Refusal(msg, suggest(near))
+
+
+#: A private key in any armour, or a public one: its base64 begins with three zero bytes.
+_KEY_MATERIAL = re.compile(r"-----BEGIN|PRIVATE KEY|PuTTY-User-Key|AAAA[\w+/]{20}")
+
+
+def _check_key_pair(name: str) -> str:
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateKeyPair.html
+    if _KEY_MATERIAL.search(name):
+        msg = "must be the name of a key pair of EC2, not a key"
+        # The refusal says "got", so that the line repeats nothing of what may be a secret.
+        raise Refusal(f"{msg}, got key material", "aws ec2 describe-key-pairs lists the names")
+    if not re.fullmatch(r"[ -~]{1,255}", name):
+        msg = "must be 1 to 255 ASCII characters, the name of a key pair of EC2"
+        raise Refusal(msg)
+    return name
+
+
+def _check_reservation(text: str) -> str:
+    if not re.fullmatch(r"cr-[0-9a-f]{8,17}", text):
+        msg = "must be the id of a capacity reservation as cr-0123456789abcdef0"
+        raise Refusal(msg, "aws ec2 describe-capacity-reservations lists them")
+    return text
+
+
+RegionName = Annotated[str, AfterValidator(check_region)]
+
+
+class Options(Spec):
+    """What a level says; None is "says nothing", and the next level counts: cluster, workspace, config, default."""
+
+    region: Annotated[RegionName | None, OnChange("replaces everything")] = None
+    """AWS region, also `region_name`. Default: us-east-1."""
+
+    zone: Annotated[str | None, OnChange("replaces the cluster")] = None
+    """Availability zone, also `zone_name`. Default: the region's first."""
+
+    ingress: Annotated[tuple[Ingress, ...] | None, IN_PLACE] = None
+    """Who may reach schedulers from outside, also `firewall`: a list, or one mapping of ports and cidr. An empty list
+    closes them. Default: ports 22, 8787 and 8786 from 0.0.0.0/0."""
+
+    spot: Annotated[bool | None, NEW_WORKERS] = None
+    """Ask for spot workers: cheaper, and AWS may take them back with two minutes of notice. Default: false."""
+
+    spot_on_demand_fallback: Annotated[bool | None, IN_PLACE] = None
+    """Fill up with on-demand workers when there is no spot capacity. Default: false."""
+
+    spot_on_demand_base: Annotated[Annotated[int, Field(ge=0, le=8187)] | None, IN_PLACE] = None
+    """Number of workers that are on-demand in any case, before the first spot one. Default: 0."""
+
+    keypair_name: Annotated[Annotated[str, AfterValidator(_check_key_pair)] | None, NEW_MACHINES] = None
+    """Name of a key pair of EC2 for SSH; it has to exist in the region. Default: none, so nobody can log in."""
+
+    use_placement_group: Annotated[bool | None, NEW_MACHINES] = None
+    """Put scheduler and workers close together in a cluster placement group. Default: false."""
+
+    ami_version: Annotated[Literal["AL2023", "DL"] | None, NEW_MACHINES] = None
+    """Kind of image: AL2023 is Amazon Linux, DL the deep-learning base image with NVIDIA's drivers. Default: DL for
+    machines with a GPU, else AL2023."""
+
+    use_scheduler_public_ip: Annotated[bool | None, OnChange("replaces the scheduler")] = None
+    """Give the scheduler a public address; without one it stands in the private subnet. Default: true."""
+
+    capacity_reservation_id: Annotated[
+        Annotated[
+            str,
+            AfterValidator(_check_reservation),
+            WithJsonSchema({"type": "string", "pattern": "^cr-[0-9a-f]{8,17}$"}),
+        ]
+        | None,
+        NEW_MACHINES,
+    ] = None
+    """Id of an on-demand capacity reservation to launch into."""
+
+    disk: Disk | None = None
+    """Root disks of schedulers and workers that say nothing of their own."""
