@@ -278,7 +278,7 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "capacity",
             "the highest price that is to be paid is below the present spot price",
-            "take `max_price` away, then the on-demand price is the limit",
+            "wait, take another zone or type, or on-demand workers: `spot: false`",
             seen=(
                 (
                     r"price of (?P<price>[\d.]+) is lower than .*? price of (?P<needed>[\d.]*\d)",
@@ -423,7 +423,7 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "request",
             "the image does not exist in this region, or is not yours to use",
-            "take an image of this region, or none: then Amazon Linux's is looked up",
+            "AWS may have withdrawn it: docs/naming-and-tags.md says how the newest image is taken",
             seen=(
                 (
                     r"(?P<image>ami-\w+)",
@@ -438,7 +438,7 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "request",
             "the key pair does not exist in this region",
-            "make it (`aws ec2 create-key-pair`), or take `key_name` away",
+            "make it (`aws ec2 create-key-pair`), or take `keypair_name` away",
             seen=((r"key pair '(?P<key>[^']+)'", "the key pair {key} does not exist in this region", ""),),
         ),
     ),
@@ -447,7 +447,7 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "request",
             "the placement group does not exist: {message}",
-            "take `placement_group` away, or make it",
+            "coiled-pulumi refresh, then coiled-pulumi up makes it anew; or `use_placement_group: false`",
         ),
     ),
     (
@@ -456,7 +456,7 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "request",
             "the capacity reservation cannot be used: {message}",
-            "see it with `aws ec2 describe-capacity-reservations`, or take `capacity_reservation` away",
+            "see it with `aws ec2 describe-capacity-reservations`, or take `capacity_reservation_id` away",
         ),
     ),
     (
@@ -506,7 +506,8 @@ _ROWS: Final[tuple[tuple[str, Entry], ...]] = (
         Entry(
             "request",
             "the KMS key of the disk is disabled or not yours to use",
-            "enable the key, or allow it to the account's role: coiled-pulumi iam setup",
+            "disks have the account's default key for EBS: enable it, or let its key policy allow it to you and to "
+            "AWSServiceRoleForAutoScaling",
         ),
     ),
     # AWS itself, and the way to it.

@@ -134,10 +134,12 @@ def _of_groups(workspace: str, region: str) -> Iterator[Notification]:
             answer = client.describe_scaling_activities(
                 AutoScalingGroupName=group["AutoScalingGroupName"], MaxRecords=100
             )
-        yield from of_activities(answer["Activities"], workspace, cluster)
+        yield from of_activities(answer["Activities"], workspace, cluster, workers.type_of(group))
 
 
-def of_activities(told: list[Mapping[str, Any]], workspace: str, cluster: str) -> Iterator[Notification]:
+def of_activities(
+    told: list[Mapping[str, Any]], workspace: str, cluster: str, instance_type: str = ""
+) -> Iterator[Notification]:
     """Give one notification per launch that failed, and one for all that a group did well for the same cause."""
     well: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for one in told:
@@ -145,7 +147,7 @@ def of_activities(told: list[Mapping[str, Any]], workspace: str, cluster: str) -
         verb = "started" if workers.is_launch(one) else "ended"
         well[cause, verb].append(one)
         if one["StatusCode"] in ("Failed", "Cancelled"):
-            fault = workers.explained(one.get("StatusMessage") or one.get("Description") or "")
+            fault = workers.explained(one.get("StatusMessage") or one.get("Description") or "", instance_type)
             yield make(
                 one.get("EndTime") or one["StartTime"], workspace, cluster, "scaling", "error",
                 f"a worker could not be {verb}: {fault.what}",

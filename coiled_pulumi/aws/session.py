@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,8 @@ from coiled_pulumi.aws import faults
 #: Attempts of one call; with the standard mode's waits about 20 seconds of throttling.
 MAX_ATTEMPTS = 6
 CONNECT_SECONDS, READ_SECONDS = 10, 60
+#: A session makes one client at a time: https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
+_making = threading.Lock()
 
 
 @functools.lru_cache(maxsize=64)
@@ -21,7 +25,6 @@ def client(service: str, region: str | None = None, profile: str | None = None) 
     Raises:
         CredentialsError: the profile does not exist.
     """
-    import boto3
     from botocore.config import Config
 
     with told():
@@ -30,7 +33,21 @@ def client(service: str, region: str | None = None, profile: str | None = None) 
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
         )
-        return boto3.Session(profile_name=profile, region_name=region).client(service, config=config)
+        with _making:
+            return _session(profile, _ambient()).client(service, region_name=region, config=config)
+
+
+@functools.lru_cache(maxsize=8)
+def _session(profile: str | None, _of: tuple[tuple[str, str], ...]) -> Any:
+    """Give one session for all clients: each new one reads what it knows of AWS anew, a tenth of a second."""
+    import boto3
+
+    return boto3.Session(profile_name=profile)
+
+
+def _ambient() -> tuple[tuple[str, str], ...]:
+    """Give what of the environment decides who somebody is: with other credentials, another session."""
+    return tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
 
 
 @contextlib.contextmanager

@@ -76,11 +76,11 @@ def wait(
         found, _ = _groups(client, [workers.group for workers in picture.values()])
 
 
-def launches(client: Any, group: str) -> tuple[Activity, ...]:
+def launches(client: Any, group: str, instance_type: str = "") -> tuple[Activity, ...]:
     """Give the newest launches of a group, at most 100."""
     with session.told():
         answer = client.describe_scaling_activities(AutoScalingGroupName=group, MaxRecords=_PAGE)
-    return tuple(_activity(one) for one in answer["Activities"] if is_launch(one))
+    return tuple(_activity(one, instance_type) for one in answer["Activities"] if is_launch(one))
 
 
 def is_launch(activity: Mapping[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def _look(client: Any, workers: Workers, group: Mapping[str, Any] | None, at: fl
     # Who has everybody has no reasons to give: one question for all groups is enough then.
     seen = _seen(group, ())
     if seen.in_service < seen.desired:
-        seen = _seen(group, launches(client, workers.group))
+        seen = _seen(group, launches(client, workers.group, type_of(group)))
     told = capacity.reduce(workers, seen, at)
     for order in told:
         if isinstance(order, TakeOnDemand):
@@ -136,17 +136,24 @@ def _distribution(group: Mapping[str, Any]) -> dict[str, Any]:
     return dict((group.get("MixedInstancesPolicy") or {}).get("InstancesDistribution") or {})
 
 
-def _activity(told: Mapping[str, Any]) -> Activity:
+def _activity(told: Mapping[str, Any], instance_type: str) -> Activity:
     status = told["StatusCode"]
     if status in ("Failed", "Cancelled"):
         text = told.get("StatusMessage") or told.get("Description") or status
-        return Activity(told["ActivityId"], told["StartTime"], "failed", explained(text))
+        return Activity(told["ActivityId"], told["StartTime"], "failed", explained(text, instance_type))
     return Activity(told["ActivityId"], told["StartTime"], "done" if status == "Successful" else "running")
 
 
-def explained(text: str) -> faults.Fault:
+def type_of(group: Mapping[str, Any]) -> str:
+    """Give a type that a group launches, which tells whose quota counts; empty where the group does not say."""
+    template = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    known = (one.get("InstanceType") for one in (*template.get("Overrides", ()), *group.get("Instances", ())))
+    return next(filter(None, known), "")
+
+
+def explained(text: str, instance_type: str = "") -> faults.Fault:
     """Explain what AWS says of an instance or of a launch; where nothing is known, in AWS's own words."""
-    return faults.parse(text) or faults.Fault(
+    return faults.parse(text, instance_type=instance_type) or faults.Fault(
         "", faults.clean(text).removesuffix(" Launching EC2 instance failed.")
     )
 

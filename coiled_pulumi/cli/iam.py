@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coiled_pulumi.cli import options
 from coiled_pulumi.cli.console import Console
 
+if TYPE_CHECKING:
+    from coiled_pulumi.plan.model import Workspace
+
 app = typer.Typer(help="Print the IAM documents that a workspace needs.", no_args_is_help=True)
 
 Wide = Annotated[
     bool, typer.Option("--wide", help="One statement on all resources without conditions, as Coiled has it.")
+]
+Region = Annotated[
+    str | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="For clusters in another region than the workspace's.",
+        show_default=False,
+    ),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Say why each action is there, in its place.")]
 
@@ -29,10 +41,11 @@ def setup(
     file: options.File = None,
     wide: Wide = False,
     explain: Explain = False,
+    region: Region = None,
     as_json: options.Json = False,
 ) -> None:
     """Print what making, changing and deleting network, groups, role and logs needs, beside `ongoing`."""
-    _print("setup", stack, file, wide=wide, explain=explain, as_json=as_json)
+    _print("setup", stack, file, wide=wide, explain=explain, region=region, as_json=as_json)
 
 
 @app.command("ongoing", short_help="For running clusters.", epilog=_USE.format(name="ongoing"))
@@ -41,10 +54,11 @@ def ongoing(
     file: options.File = None,
     wide: Wide = False,
     explain: Explain = False,
+    region: Region = None,
     as_json: options.Json = False,
 ) -> None:
     """Print what starting, scaling and stopping clusters needs, and looking at everything."""
-    _print("ongoing", stack, file, wide=wide, explain=explain, as_json=as_json)
+    _print("ongoing", stack, file, wide=wide, explain=explain, region=region, as_json=as_json)
 
 
 @app.command("instance", short_help="What machines get.", epilog=_USE.format(name="instance"))
@@ -53,19 +67,39 @@ def instance(
     file: options.File = None,
     wide: Wide = False,
     explain: Explain = False,
+    region: Region = None,
     as_json: options.Json = False,
 ) -> None:
     """Print what the role of the machines allows; `up` puts it there by itself."""
-    _print("instance", stack, file, wide=wide, explain=explain, as_json=as_json)
+    _print("instance", stack, file, wide=wide, explain=explain, region=region, as_json=as_json)
+
+
+def _planned(stack: str | None, file: options.File, region: str | None) -> Workspace:
+    from coiled_pulumi.plan.build import build
+    from coiled_pulumi.spec import dask_config
+    from coiled_pulumi.spec.load import validate
+    from coiled_pulumi.spec.settled import settle
+
+    workspace = options.load(stack, file).workspace
+    if region is None or region == settle(workspace).region:
+        return build(workspace)
+    there = validate(workspace.elsewhere(region), source="--region", config=dask_config.NOTHING)
+    return build(there.workspace, extension=True)
 
 
 def _print(
-    name: str, stack: str | None, file: options.File, *, wide: bool, explain: bool, as_json: bool
+    name: str,
+    stack: str | None,
+    file: options.File,
+    *,
+    wide: bool,
+    explain: bool,
+    region: str | None,
+    as_json: bool,
 ) -> None:
     from coiled_pulumi.plan import policy_documents
-    from coiled_pulumi.plan.build import build
 
-    document = policy_documents.DOCUMENTS[name](build(options.load(stack, file).workspace), wide=wide)
+    document = policy_documents.DOCUMENTS[name](_planned(stack, file, region), wide=wide)
     console = Console(as_json=as_json)
     if not explain:
         console.data(document)

@@ -1,7 +1,5 @@
 """The shared network."""
 
-from collections.abc import Mapping
-
 import pulumi
 from pulumi_aws import ec2
 
@@ -40,29 +38,30 @@ class Network(Component):
             for table in plan.route_tables
         }
         self.route_table_ids = {key: table.id for key, table in tables.items()}
-        self.subnet_ids = {
-            subnet.key: make_subnet(self, subnet, self.vpc_id, self.route_table_ids)
-            for subnet in plan.subnets
-        }
+        self.subnet_ids = {subnet.key: make_subnet(self, subnet, self.vpc_id) for subnet in plan.subnets}
         self.register_outputs({"vpcId": self.vpc_id, "subnetIds": self.subnet_ids})
 
 
-def make_subnet(
-    parent: Component,
-    plan: model.Subnet,
-    vpc_id: pulumi.Input[str],
-    table_ids: Mapping[str, pulumi.Input[str]],
-) -> pulumi.Output[str]:
-    """Make a subnet with its route table; give its id."""
-    subnet = ec2.Subnet(
+def make_subnet(parent: Component, plan: model.Subnet, vpc_id: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Make a subnet, which uses the network's main route table until `route_subnet`; give its id."""
+    return ec2.Subnet(
         plan.name,
         vpc_id=vpc_id,
         cidr_block=plan.cidr,
         availability_zone=plan.zone,
         tags=plan.tags,
         opts=parent.child(),
+    ).id
+
+
+def route_subnet(
+    parent: Component,
+    plan: model.Subnet,
+    subnet_id: pulumi.Input[str],
+    table_id: pulumi.Input[str],
+    *after: pulumi.Resource,
+) -> ec2.RouteTableAssociation:
+    """Have a subnet use a route table, once what the table leads to is there."""
+    return ec2.RouteTableAssociation(
+        plan.name, subnet_id=subnet_id, route_table_id=table_id, opts=parent.child(*after)
     )
-    ec2.RouteTableAssociation(
-        plan.name, subnet_id=subnet.id, route_table_id=table_ids[plan.table], opts=parent.child()
-    )
-    return subnet.id

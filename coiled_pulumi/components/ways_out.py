@@ -7,7 +7,7 @@ import pulumi
 from pulumi_aws import ec2
 
 from coiled_pulumi.components._base import METADATA, Component
-from coiled_pulumi.components.network import Network
+from coiled_pulumi.components.network import Network, route_subnet
 from coiled_pulumi.components.security import Security
 from coiled_pulumi.plan import model
 
@@ -47,22 +47,30 @@ class WaysOut(Component):
             ways[nat.key] = self._gateway(nat)
         if plan.nat_instance is not None:
             ways[plan.nat_instance.key] = self._instance(plan.nat_instance, image_ids)
-        for table in plan.route_tables:
-            if table.way_out is not None:
-                self._route(table, ways[table.way_out])
+        routes = {
+            table.key: [self._route(table, ways[table.way_out])] if table.way_out is not None else []
+            for table in plan.route_tables
+        }
+        for subnet in plan.subnets:
+            self._use(subnet, routes[subnet.table])
         for endpoint in plan.endpoints:
             self._endpoint(endpoint)
         self.register_outputs({"natAddresses": self.nat_addresses})
 
-    def _route(self, plan: model.RouteTable, way: _Way) -> None:
-        route = ec2.Route(
+    def _use(self, plan: model.Subnet, routes: list[ec2.Route]) -> None:
+        """Put a subnet on its table after the table's route: one that changes tables is never without a way out."""
+        network = self._network
+        subnet_id, table_id = network.subnet_ids[plan.key], network.route_table_ids[plan.table]
+        self.before[plan.tier].append(route_subnet(self, plan, subnet_id, table_id, *routes))
+
+    def _route(self, plan: model.RouteTable, way: _Way) -> ec2.Route:
+        return ec2.Route(
             plan.name,
             route_table_id=self._network.route_table_ids[plan.key],
             destination_cidr_block="0.0.0.0/0",
             opts=self.child(),
             **{way.argument: way.target},
         )
-        self.before[plan.tier].append(route)
 
     def _gateway(self, plan: model.Nat) -> _Way:
         address = self._address(plan.address, plan.zone)

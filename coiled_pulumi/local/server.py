@@ -94,8 +94,9 @@ def _serve(options: Options, access_key_id: str, secret: str) -> BaseWSGIServer:
     return gate.listen(app, options.port)
 
 
-#: What AWS checks and moto only checks when told.
+#: What AWS checks or has, and moto only when told.
 _SETTINGS = {
+    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
     "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
     "MOTO_ENABLE_AMI_VALIDATION": "true",
     "MOTO_DISABLE_GLOBAL_CORS": "true",

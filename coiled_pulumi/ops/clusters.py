@@ -179,8 +179,9 @@ def _unknown(workspace: target.Place, name: str) -> NoSuchStackError:
     there = ", ".join(names(workspace)) or "none"
     msg = f"no cluster '{name}' was started beside the file of {workspace.workspace} (found: {there})"
     return NoSuchStackError(
-        msg, f"coiled-pulumi cluster start {name}; clusters of the file change with: coiled-pulumi up"
-    )
+        msg, f"if it is new: coiled-pulumi cluster start {name}; if it stands in the file: change it there, and "
+        "coiled-pulumi up"
+    )  # fmt: skip
 
 
 def _name(workspace: target.Place, stack: str) -> str:

@@ -8,15 +8,21 @@ from coiled_pulumi.ops.demand import group_names, held_addresses, identity_of, l
 from coiled_pulumi.plan import model
 
 
-def actions(plan: model.Workspace) -> tuple[str, ...]:
-    """Give the actions that a workspace needs besides those of EC2, which are tried by dry runs."""
-    clusters = ("autoscaling:CreateAutoScalingGroup",) if plan.clusters else ()
+def actions(plan: model.Workspace, *, made: bool) -> tuple[str, ...]:
+    """Give the actions that a workspace needs besides those of EC2, which are tried by dry runs.
+
+    Args:
+        plan: the workspace.
+        made: whether it is up already: then the rights to make what it shares may have been taken away.
+    """
+    clusters = ("autoscaling:CreateAutoScalingGroup", "iam:PassRole") if plan.clusters else ()
+    if made:
+        return (*clusters, "ssm:GetParameter")
     return (
         *clusters,
         "iam:AddRoleToInstanceProfile",
         "iam:CreateInstanceProfile",
         "iam:CreateRole",
-        "iam:PassRole",
         "iam:PutRolePolicy",
         "logs:CreateLogGroup",
         "ssm:GetParameter",

@@ -23,6 +23,7 @@ from coiled_pulumi.ops.events import Progress, Row
 from coiled_pulumi.plan.build import region_stack, zone_stack
 from coiled_pulumi.plan.model import Shared
 from coiled_pulumi.plan.network import subnet_key
+from coiled_pulumi.spec import dask_config, load
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.clusters import Order, Perform, Tell
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 PATIENCE: Final = 900
 #: Between two looks at a lock, in seconds; spread, so that those who wait do not meet again.
 _PAUSE: Final = (1.0, 3.0)
-#: What a workspace's file says about its own region alone.
-_LOCAL: Final = ("zone", "region")
 
 
 def stand(
@@ -46,7 +45,8 @@ def stand(
     """
     record, declared = wanted.record, dict(wanted.declared)
     if wanted.region != record.region:
-        declared = _elsewhere(declared, wanted.region)
+        made = load.validate(declared, source="the workspace", config=dask_config.NOTHING).workspace
+        declared = made.elsewhere(wanted.region)
         record = _region(workspace, wanted, declared, perform, tell)
     shared = _shared(record, declared)
     if not _has(shared.subnets, wanted):
@@ -72,15 +72,6 @@ def _shared(record: outputs.WorkspaceOutputs, declared: Mapping[str, Any]) -> Sh
     )
 
 
-def _elsewhere(declared: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Say the same of another region: its zones are its own, and so is its network."""
-    kept = {key: value for key, value in declared.items() if key not in _LOCAL}
-    network = {
-        key: value for key, value in kept.pop("network", {}).items() if key not in ("zones", "existing")
-    }
-    return {**kept, "region": region} | ({"network": network} if network else {})
-
-
 def _region(
     workspace: target.Place, wanted: Order, declared: Mapping[str, Any], perform: Perform, tell: Tell
 ) -> outputs.WorkspaceOutputs:
@@ -90,7 +81,8 @@ def _region(
         name, stack, region=wanted.region, key="region", value=declared, state=target.state_home()
     )
     ways = f"start it in {wanted.record.region}"
-    _make(place, f"region {wanted.region} has no network of {name}", ways, perform, tell)
+    lack = f"region {wanted.region} has no network of {name}"
+    _make(place, lack, f"`coiled-pulumi iam setup --region {wanted.region}`", ways, perform, tell)
     return outputs.read(stacks.outputs_of(stack, place.project))
 
 
@@ -116,11 +108,18 @@ def _zone(
         name, stack, region=shared.region, key="zone", value=value, state=target.state_home()
     )
     ways = f"start it in one of {', '.join(known)}"
-    _make(place, f"zone {wanted.zone} has no subnets in {name}", ways, perform, tell)
+    _make(
+        place,
+        f"zone {wanted.zone} has no subnets in {name}",
+        "`coiled-pulumi iam setup`",
+        ways,
+        perform,
+        tell,
+    )
     return stacks.outputs_of(stack, place.project)[outputs.ZONE_KEY]  # type: ignore[return-value]
 
 
-def _make(place: target.Place, lack: str, ways: str, perform: Perform, tell: Tell) -> None:
+def _make(place: target.Place, lack: str, rights: str, ways: str, perform: Perform, tell: Tell) -> None:
     """Bring a network up, or find that it is up; without the right to, say so and leave nothing."""
     seen = _Seen()
     lock = place.config_file.with_name("lock")
@@ -136,8 +135,8 @@ def _make(place: target.Place, lack: str, ways: str, perform: Perform, tell: Tel
             _take_back(place, perform)
             if not denied:
                 raise
-            what = f"{lack}, and making them is not allowed: {denied[0]}"
-            hint = f"attach what `coiled-pulumi iam setup` prints, or {ways}"
+            what = f"{lack}, and making it is not allowed: {denied[0]}"
+            hint = f"attach what {rights} prints, or {ways}"
             raise DeploymentError(what, hint) from error
 
 

@@ -69,10 +69,11 @@ def gather(plan: model.Workspace, who: discover.Identity, *, profile: str | None
         counts = None if vpc else ask(discover.counts, **at)
         ways_out = ask(discover.ways_out, vpc, **at) if vpc else None
         named = {pair: ask(discover.named, *pair, **at) for pair in demand.named(plan)}
-        actions = () if rights.is_root(who.arn) else dry_runs.actions(plan)
-        simulated = ask(rights.simulate, who.arn, actions, **at) if actions else None
         facts.images = {key: future.result() for key, future in images.items()}
         facts.subnets = subnets.result()
+        made = bool(vpc) or (isinstance(facts.subnets, tuple) and bool(facts.subnets))
+        actions = () if rights.is_root(who.arn) else dry_runs.actions(plan, made=made)
+        simulated = ask(rights.simulate, who.arn, actions, **at) if actions else None
         tries = dry_runs.calls(plan, facts.images, facts.subnets, groups.result())
         tried = {key: ask(rights.dry_run, action, options, **at) for key, (action, options) in tries.items()}
         facts.limits = {code: future.result() for code, future in limits.items()}

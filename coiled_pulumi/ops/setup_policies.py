@@ -106,7 +106,8 @@ def _flat(value: Any) -> Any:
 
 
 def _count(document: dict[str, Any]) -> int:
-    return sum(len(_actions(one)) for one in _by_sid(document).values())
+    """Count the actions, each once, in however many statements it is."""
+    return len(set().union(*map(_actions, _by_sid(document).values())))
 
 
 def attach_commands(who: discover.Identity, names: tuple[str, ...]) -> tuple[str, ...]:

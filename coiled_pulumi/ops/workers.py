@@ -15,16 +15,20 @@ from coiled_pulumi.ops.events import Progress
 
 
 def groups(progress: Progress) -> tuple[str, dict[str, tuple[str, int]]]:
-    """Give the region of a run's workspace, and by cluster its auto scaling group and number of workers.
+    """Give the region of a run, and by cluster its auto scaling group and number of workers.
 
-    Both are empty where the run exported nothing.
+    The run is of a workspace, or of a cluster beside it. Both are empty where it exported nothing.
     """
     try:
-        record = outputs.read(progress.outputs)
+        if (alone := outputs.read_cluster(progress.outputs)) is not None:
+            region, clusters = alone.region, {alone.name: alone.cluster}
+        else:
+            record = outputs.read(progress.outputs)
+            region, clusters = record.region, dict(record.clusters)
     except CoiledPulumiError:
         return "", {}
-    found = {name: (one.worker_group, one.n_workers) for name, one in record.clusters.items()}
-    return record.region, {name: found[name] for name in found if found[name][0]}
+    found = {name: (one.worker_group, one.n_workers) for name, one in clusters.items()}
+    return region, {name: found[name] for name in found if found[name][0]}
 
 
 def wait(

@@ -94,7 +94,8 @@ class _Maker:
             public_address=public,
             key_name=settled.keypair_name,
             placement_group=self._placement.key if self._placement else None,
-            capacity_reservation=settled.capacity_reservation_id,
+            # A reservation is for machines of one type: the workers.
+            capacity_reservation=settled.capacity_reservation_id if role == "worker" else None,
         )
 
 

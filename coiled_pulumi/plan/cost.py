@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from coiled_pulumi import catalog
 from coiled_pulumi.plan.model import Network
-from coiled_pulumi.plan.network import NAT_INSTANCE_TYPE, SERVICES
+from coiled_pulumi.plan.network import SERVICES
+from coiled_pulumi.spec.rules import NAT_INSTANCE_TYPE
 
 #: GiB of a NAT instance's root disk: that of Amazon Linux 2023.
 _NAT_DISK = 8

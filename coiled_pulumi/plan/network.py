@@ -21,14 +21,15 @@ from coiled_pulumi.plan.model import (
 )
 from coiled_pulumi.plan.tagging import Tagger
 from coiled_pulumi.plan.userdata import nat_user_data
+from coiled_pulumi.spec.rules import NAT_INSTANCE_TYPE
 
 Way = Literal["gateway", "per-zone", "instance", "none"]
 
 PUBLIC, PRIVATE, INTERNET = "public", "private", "internet"
 #: The security group of a NAT instance: everything from inside the network.
 NAT_GROUP = "nat-group"
-#: What a NAT instance is: the smallest that is not slower than its network, and its image.
-NAT_INSTANCE_TYPE, NAT_IMAGE = "t4g.nano", "image-arm64"
+#: The image of a NAT instance.
+NAT_IMAGE = "image-arm64"
 #: Services that machines talk to, and so need an endpoint where there is no way out: parameters, logs, and what the
 #: node's own timers call to end a cluster.
 SERVICES = ("autoscaling", "ec2", "logs", "ssm", "sts")

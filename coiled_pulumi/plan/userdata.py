@@ -34,7 +34,6 @@ def nat_user_data() -> str:
     """
     return (
         "#cloud-config\n"
-        "packages: [nftables]\n"
         "write_files:\n"
         "  - path: /etc/sysctl.d/90-nat.conf\n"
         "    content: |\n"
@@ -48,6 +47,8 @@ def nat_user_data() -> str:
         "        }\n"
         "      }\n"
         "runcmd:\n"
+        # Its address is exchanged for the elastic one at some moment of this: what was begun before is lost.
+        "  - until dnf install -y nftables; do sleep 5; done\n"
         "  - [sysctl, --system]\n"
         "  - [systemctl, enable, --now, nftables]\n"
     )

@@ -65,4 +65,8 @@ class OnChange:
 #: Effects that several keys share.
 IN_PLACE = OnChange("changes in place")
 NEW_MACHINES = OnChange("replaces the scheduler; new workers get it, running ones stay")
+NEW_TYPE = OnChange(
+    "stops the scheduler and starts it with the new type; new workers get it, running ones stay"
+)
+NEW_DISK = OnChange("changes the scheduler's disk in place; new workers get it, running ones stay")
 NEW_WORKERS = OnChange("new workers get it, running ones stay")

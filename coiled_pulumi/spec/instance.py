@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from coiled_pulumi import catalog
 from coiled_pulumi.catalog import choose
 from coiled_pulumi.errors import echo
-from coiled_pulumi.spec.base import NEW_MACHINES, NEW_WORKERS, Refusal, Spec, suggest
+from coiled_pulumi.spec.base import NEW_MACHINES, NEW_TYPE, NEW_WORKERS, Refusal, Spec, suggest
 from coiled_pulumi.spec.disk import Disk
 
 #: Most instance types of one auto scaling group that AWS takes as overrides.
@@ -149,14 +149,14 @@ Gpu = Annotated[
 class Machine(Spec):
     """One kind of machine: named by its types, or by what it should have."""
 
-    instance_type: Annotated[InstanceTypes | None, NEW_MACHINES] = None
+    instance_type: Annotated[InstanceTypes | None, NEW_TYPE] = None
     """EC2 instance type, x86 or ARM, or a list of them in order of preference; the image follows. Not together with cpu
     and memory. Default: m6i.xlarge or m5.xlarge, 4 vCPUs and 16 GiB."""
 
-    cpu: Annotated[Cpu | None, NEW_MACHINES] = None
+    cpu: Annotated[Cpu | None, NEW_TYPE] = None
     """Number of vCPUs, or a range as [2, 8]; the fitting instance types are chosen."""
 
-    memory: Annotated[Memory | None, NEW_MACHINES] = None
+    memory: Annotated[Memory | None, NEW_TYPE] = None
     """Memory as 16 GiB, or a range as [8 GiB, 32 GiB]; one value is met within 11 % below and 10 % above."""
 
     gpu: Annotated[Gpu | None, NEW_WORKERS] = None

@@ -58,7 +58,8 @@ def resolve(machine: Machine, role: Role, settled: Settled) -> Resolved:
     default = DEFAULT_DISK_DL if image == "DL" else DEFAULT_DISK[role]
     return Resolved(
         # An instance has one type; a group takes the next where there is no capacity for the first.
-        types=types[:1] if role == "scheduler" else types,
+        # A capacity reservation is for machines of one type.
+        types=types[:1] if role == "scheduler" or settled.capacity_reservation_id else types,
         architecture=facts.architecture if facts else machine.architecture or "x86_64",
         gpus=gpus,
         image=image,  # type: ignore[arg-type]

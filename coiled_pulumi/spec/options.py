@@ -99,7 +99,8 @@ class Options(Spec):
         | None,
         NEW_MACHINES,
     ] = None
-    """Id of an on-demand capacity reservation to launch into."""
+    """Id of an on-demand capacity reservation for the workers, which then have one instance type, its own. Default:
+    none."""
 
     disk: Disk | None = None
     """Root disks of schedulers and workers that say nothing of their own."""

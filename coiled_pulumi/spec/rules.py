@@ -20,6 +20,8 @@ from coiled_pulumi.spec.workspace import Workspace
 MAX_INGRESS_RULES = 60
 #: Addresses of each subnet that AWS keeps for itself.
 RESERVED_ADDRESSES = 5
+#: What a NAT instance is: the smallest machine that is not slower than its network.
+NAT_INSTANCE_TYPE = "t4g.nano"
 
 
 def region_of(workspace: Workspace) -> catalog.RegionFacts:
@@ -171,9 +173,25 @@ def market_fits(cluster: Cluster, settled: Settled, at: str = "") -> Iterator[Pr
     for key in ("spot_on_demand_fallback", "spot_on_demand_base"):
         if getattr(cluster, key) and not settled.spot:
             yield Problem(f"{at}{key}", "needs spot: true", hint="without it all workers are on-demand")
+    if settled.capacity_reservation_id and len(cluster.worker.instance_type or ()) > 1:
+        what = "must be one type with a capacity reservation"
+        yield Problem(
+            f"{at}worker.instance_type", what, hint="aws ec2 describe-capacity-reservations shows it"
+        )
     if settled.spot and settled.capacity_reservation_id:
         what = "must be false with a capacity reservation"
         yield Problem(f"{at}spot", what, hint="reservations are on-demand")
+
+
+def nat_instance_is_offered(workspace: Workspace) -> Iterator[Problem]:
+    """The zone that a NAT instance stands in has machines for it."""
+    if workspace.network.nat != "instance" or workspace.network.existing is not None:
+        return
+    settled = settle(workspace)
+    offered = catalog.offered(settled.region)
+    if offered is not None and settled.zone[-1] not in offered.get(NAT_INSTANCE_TYPE, ""):
+        what = f"must not be 'instance' in {settled.zone}, which does not offer {NAT_INSTANCE_TYPE}"
+        yield Problem("network.nat", what, hint="take another zone for the workspace, or a gateway")
 
 
 RULES: tuple[Callable[[Workspace], Iterator[Problem]], ...] = (
@@ -184,6 +202,7 @@ RULES: tuple[Callable[[Workspace], Iterator[Problem]], ...] = (
     schedulers_fit_their_subnet,
     ingress_rules_distinct,
     options_fit_together,
+    nat_instance_is_offered,
 )
 
 

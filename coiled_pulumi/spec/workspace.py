@@ -62,6 +62,13 @@ class Workspace(Options, Named):
         said = self.model_dump(mode="json", exclude={"clusters"}, exclude_none=True, exclude_defaults=True)
         return _in_order(said | {"name": self.name})
 
+    def elsewhere(self, region: str) -> dict[str, Any]:
+        """Give the plain values for the same in another region: its zones are its own, and so is its network."""
+        kept = {key: value for key, value in self.declared().items() if key not in ("region", "zone")}
+        network = kept.pop("network", {})
+        own = {key: value for key, value in network.items() if key not in ("zones", "existing")}
+        return {**kept, "region": region} | ({"network": own} if own else {})
+
 
 def _in_order(value: Any) -> Any:
     """Sort what has no order: a workspace's lists are sets, and so are mappings."""

@@ -221,10 +221,13 @@ def test_workers():
 def test_machines_wait_for_their_way_to_the_internet_and_their_rights():
     recorded = _record(clusters={"main": {}})
 
-    assert {"dev-public", "dev-profile"} <= set(
+    assert {"dev-public-us-east-1a", "dev-profile"} <= set(
         recorded.named("dev-cluster-main-scheduler", "Instance").depends_on
     )
-    assert "dev-private" in recorded.named("dev-cluster-main-workers", "Group").depends_on
+    assert "dev-private-us-east-1a" in recorded.named("dev-cluster-main-workers", "Group").depends_on
+    for tier in ("public", "private"):
+        used = recorded.named(f"dev-{tier}-us-east-1a", "RouteTableAssociation")
+        assert f"dev-{tier}" in used.depends_on
     assert "dev-profile" in recorded.named("dev-cluster-main-worker", "LaunchTemplate").depends_on
     assert "dev-policy" in recorded.named("dev-profile", "InstanceProfile").depends_on
 

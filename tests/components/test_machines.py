@@ -199,7 +199,7 @@ def test_what_both_machines_have(level):
     reservation = {"capacityReservationTarget": {"capacityReservationId": "cr-0123456789abcdef0"}}
 
     assert (scheduler["keyName"], template["keyName"]) == ("team", "team")
-    assert scheduler["capacityReservationSpecification"] == reservation
+    assert "capacityReservationSpecification" not in scheduler  # it is for machines of one type
     assert template["capacityReservationSpecification"] == reservation
     placement = rendered(clusters={"main": said}).named("dev-cluster-main-placement", "PlacementGroup")
     assert placement.props["strategy"] == "cluster"
@@ -222,8 +222,8 @@ def test_a_scheduler_without_a_public_address_stands_in_the_private_subnet():
 
     assert scheduler.props["associatePublicIpAddress"] is False
     assert scheduler.props["subnetId"] == "dev-private-us-east-1a-id"
-    assert "dev-private" in scheduler.depends_on
-    assert "dev-public" not in scheduler.depends_on
+    assert "dev-private-us-east-1a" in scheduler.depends_on
+    assert "dev-public-us-east-1a" not in scheduler.depends_on
 
 
 def test_ingress_of_its_own_takes_the_place_of_the_workspaces():

@@ -1,16 +1,12 @@
 """Clusters beside their workspace's file, and the zones and regions that they bring: many at once, on the engine."""
 
-import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 from _support import iam_runs
 from _support.recorder import Recorder
 from _support.refusals import BLOB, enforce
-
-from coiled_pulumi.local import inventory
+from _support.workspaces import Workspace
 
 pytestmark = pytest.mark.engine
 
@@ -24,60 +20,15 @@ tags: {{team: data}}
 """
 
 
-class Workspace:
-    """A workspace that was brought up, and the people who start clusters in it, each on a machine of their own."""
-
-    def __init__(self, bench, folder, states) -> None:
-        self.bench, self.folder, self._states = bench, folder, states
-        (folder / "beside.yaml").write_text(FILE)
-
-    def person(self, name, **env):
-        """Somebody with a state folder of their own: to Pulumi, another machine."""
-        environ = self.bench.env | {"XDG_STATE_HOME": str(self._states / name)} | env
-        return dataclasses.replace(self.bench, env=environ)
-
-    def cli(self, *words, who="platform", code=0, **env):
-        """Run our command line as somebody."""
-        return self.person(who, **env).cli(*words, "--file", "beside.yaml", folder=self.folder, code=code)
-
-    def at_once(self, *commands, **env):
-        """Run commands at the same time, each as somebody else; give exit code and output of each."""
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-m", "coiled_pulumi", *words, "--file", "beside.yaml"],
-                cwd=self.folder,
-                env=self.person(f"person-{index}", **env).env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for index, words in enumerate(commands)
-        ]
-        return [(one.communicate(timeout=300)[0], one.returncode) for one in running]
-
-    def subnets(self, zone):
-        """The blocks of a zone's subnets in AWS."""
-        ours = {"Name": "tag:coiled-pulumi:workspace", "Values": [NAME]}
-        there = {"Name": "availability-zone", "Values": [zone]}
-        found = self.bench.client("ec2").describe_subnets(Filters=[ours, there])["Subnets"]
-        return sorted(subnet["CidrBlock"] for subnet in found)
-
-    def stacks(self):
-        """The stacks beside the workspace's own."""
-        listed = self.bench.run(["pulumi", "stack", "ls", "--json", "--all"], folder=self.folder)
-        names = (one["name"].rpartition("/")[2] for one in json.loads(listed.stdout))
-        return sorted(name for name in names if name.startswith(f"{NAME}."))
-
-    def inventory(self):
-        """What exists in both regions."""
-        found = inventory.inventory(inventory.clients(self.bench.record), ["us-east-1", FAR], workspace=NAME)
-        return {kind: ids for kind, ids in found.items() if ids}
-
-
 @pytest.fixture(scope="module")
 def workspace(bench, tmp_path_factory):
-    workspace = Workspace(bench, tmp_path_factory.mktemp("beside"), tmp_path_factory.mktemp("states"))
+    workspace = Workspace(
+        bench,
+        tmp_path_factory.mktemp("beside"),
+        tmp_path_factory.mktemp("states"),
+        text=FILE,
+        regions=("us-east-1", FAR),
+    )
     workspace.cli("up", "--yes")
     yield workspace
     workspace.cli("destroy", "--yes", "--with-clusters")
@@ -123,7 +74,7 @@ def test_without_setup_rights_both_are_told_and_nothing_is_left(workspace):
         assert code == 4, text
         error = text[text.index("error: ") :]
         assert error.startswith(
-            "error: zone us-east-1c has no subnets in beside, and making them is not allowed: "
+            "error: zone us-east-1c has no subnets in beside, and making it is not allowed: "
         )
         assert "ec2:CreateSubnet" in error
         assert "coiled-pulumi iam setup" in error

@@ -75,6 +75,7 @@ REASONS: Final = {
     "ec2:ModifyVpcAttribute": "names for machines and VPC endpoints",
     "ec2:ModifyVpcEndpoint": "put VPC endpoints into the subnets of a new zone",
     "ec2:ReleaseAddress": "give an elastic address back",
+    "ec2:ReplaceRoute": "move the way out to another zone, or choose another one",
     "ec2:RevokeSecurityGroupEgress": "close what AWS opens by default, and what the workspace file no longer opens",
     "ec2:RevokeSecurityGroupIngress": "close what AWS opens by default, and what the workspace file no longer opens",
     "ec2:RunInstances": "start schedulers; AWS also asks for it when workers are started",

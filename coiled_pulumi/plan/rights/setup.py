@@ -54,7 +54,7 @@ NEEDS: Final = (
     }),
     Need("its subnets and routes", _own, {
         "Setup": (
-            "ec2: CreateSubnet DeleteSubnet CreateRouteTable DeleteRouteTable CreateRoute DeleteRoute"
+            "ec2: CreateSubnet DeleteSubnet CreateRouteTable DeleteRouteTable CreateRoute DeleteRoute ReplaceRoute"
             " AssociateRouteTable DisassociateRouteTable",
             "",
         ),

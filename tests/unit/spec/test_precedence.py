@@ -109,10 +109,7 @@ def _of_plan(loaded: load.Loaded, name: str) -> object:
         "use_placement_group": lambda: cluster.placement is not None,
         "ami_version": lambda: {cluster.scheduler.image, worker.image},
         "use_scheduler_public_ip": lambda: cluster.scheduler.public_address,
-        "capacity_reservation_id": lambda: {
-            cluster.scheduler.capacity_reservation,
-            worker.capacity_reservation,
-        },
+        "capacity_reservation_id": lambda: {worker.capacity_reservation},
     }
     if name.startswith("disk."):
         key = name.removeprefix("disk.")
