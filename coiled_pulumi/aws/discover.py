@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from coiled_pulumi.aws import session
+from coiled_pulumi.errors import CoiledPulumiError
 
 _TAG: Final = "coiled-pulumi:"
 #: These count against quotas and hold addresses.
 _RUNNING: Final = ("pending", "running")
+#: A region that no account has to enable.
+_HOME: Final = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,18 @@ def identity(*, region: str | None = None, profile: str | None = None) -> Identi
     with session.told():
         who = session.client("sts", found, profile).get_caller_identity()
     return Identity(who["Account"], who["Arn"], "", found, source, profile)
+
+
+def is_enabled(region: str, *, profile: str | None = None) -> bool | None:
+    """Ask whether a region that has to be opted in to was; None where that cannot be known."""
+    try:
+        with session.told():
+            # Asked where every account may ask.
+            ec2 = session.client("ec2", _HOME, profile)
+            (row,) = ec2.describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
+    except (CoiledPulumiError, ValueError):
+        return None
+    return row.get("OptInStatus") != "not-opted-in"
 
 
 def where(region: str | None, profile: str | None) -> tuple[str, str]:

@@ -78,7 +78,16 @@ _EXPIRED: Final = Entry("credentials", "the AWS credentials have expired", _RENE
 _UNKNOWN_KEY: Final = Entry("credentials", "the AWS credentials are not known to AWS", _WHOSE)
 _EXISTS: Final = Entry("conflict", "something of this name exists already: {message}", _TAKEN)
 _GONE: Final = Entry(
-    "conflict", "it is gone: {message}", "coiled-pulumi refresh, then coiled-pulumi up makes it anew"
+    "conflict",
+    "it is gone: {message}",
+    "coiled-pulumi refresh, then coiled-pulumi up makes it anew",
+    seen=(
+        (
+            r"Policy (?P<policy>arn:\S+) does not exist or is not attachable",
+            "there is no policy {policy}",
+            "write one that there is under `iam.instance_policies`",
+        ),
+    ),
 )
 _IN_USE: Final = Entry(
     "conflict",

@@ -263,10 +263,10 @@ def _denied(code: str, message: str, action: str) -> Fault:
         verdict = f"no {why['policy']} allows it" if why["how"] == "no" else f"denied by its {why['policy']}"
         hint = f"ask who keeps the {why['policy']}: another policy of the identity does not help"
         return _fault(code, f"{what}, {verdict} ({code})", hint, "rights")
-    if action.startswith("s3:"):
-        return _fault(
-            code, f"{what} ({code})", "allow it on the bucket of Pulumi's state to this identity", "rights"
-        )
+    if action.startswith(("s3:", "kms:")):
+        thing = "bucket" if action.startswith("s3:") else "key"
+        hint = f"allow it on the {thing} of Pulumi's state to this identity"
+        return _fault(code, f"{what} ({code})", hint, "rights")
     part = statement(action)
     command = "coiled-pulumi iam setup" if part == "Setup" else "coiled-pulumi iam ongoing"
     hint = f"it is in the {part} statement, which this identity needs: {command}"

@@ -25,6 +25,9 @@ _PREFIX: Final = "coiled-pulumi:"
 #: What looks like a key, whatever stands around it.
 _KEYS: Final = re.compile(
     r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b"  # of AWS
+    # A secret key of AWS with nothing around it that says so: 40 characters of all kinds, of which no word consists.
+    r"|(?<![\w/+=.-])(?=[\w/+]*[a-z])(?=[\w/+]*[A-Z])(?=[\w/+]*\d)[A-Za-z0-9/+]{40}(?![\w/+=.-])"
+    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)"  # user and password in an address
     r"|\b(?:pul-[0-9a-f]{20,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|xox[abpr]-[\w-]{10,}|sk-[\w-]{20,})"
     r"|\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"  # a token of three parts
     r"|-----BEGIN [A-Z ]*-----.*?(?:-----END [A-Z ]*-----|$)",

@@ -11,7 +11,11 @@ from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from coiled_pulumi.ops.clusters import Perform
+    from coiled_pulumi.ops.engine_run import Result
+    from coiled_pulumi.ops.target import Place
 
 app = typer.Typer(
     help="Start, scale and stop clusters beside the workspace's file.",
@@ -24,8 +28,9 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for workers
 
 
 @app.command(
+    short_help="Start a cluster on the workspace's network.",
     epilog="\b\nExamples:\n  coiled-pulumi cluster start mine --n-workers 20 --set spot=true\n"
-    "  coiled-pulumi cluster start big --zone us-east-1c --set worker.memory='64 GiB'"
+    "  coiled-pulumi cluster start big --zone us-east-1c --set worker.memory='64 GiB'",
 )
 def start(
     name: Name,
@@ -49,7 +54,7 @@ def start(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any key of a cluster, as worker.cpu=8; may be given several times.",
+            help="Any key of a cluster, as worker.cpu=8; values are YAML. May be given several times.",
         ),
     ] = [],  # noqa: B006 typer's form of an empty list
     as_json: options.Json = False,
@@ -68,9 +73,11 @@ def start(
         order,
         perform=_perform(console),
         tell=console.note,
-        check=lambda plan: None if no_preflight else preflight.require_plan(console, plan),
+        check=lambda plan: (
+            None if no_preflight else preflight.require_plan(console, plan, undone="no machine was started")
+        ),
     )
-    workers.finish(console, place, result, wait=not no_wait, verb="start")
+    _finish(console, "start", place, result, wait=not no_wait)
 
 
 @app.command()
@@ -88,7 +95,7 @@ def scale(
     console = Console(as_json=as_json)
     workspace = options.target(stack, file)
     place, result = clusters.scale(workspace, name, n_workers, perform=_perform(console), tell=console.note)
-    workers.finish(console, place, result, wait=not no_wait, verb="scale")
+    _finish(console, "scale", place, result, wait=not no_wait)
 
 
 @app.command()
@@ -109,7 +116,7 @@ def stop(
     operate.show(console, "stop", place, result)
 
 
-@app.command("list")
+@app.command("list", short_help="List the clusters of a workspace.")
 def list_(stack: options.Stack = None, file: options.File = None, as_json: options.Json = False) -> None:
     """List the clusters of a workspace: those of its file, and those beside it."""
     from coiled_pulumi.ops import clusters, stacks
@@ -126,6 +133,21 @@ def list_(stack: options.Stack = None, file: options.File = None, as_json: optio
     if as_json:
         console.data({"version": 1, "workspace": workspace.stack, "clusters": rows})
         return
+    console.rich().print(_table(rows) if rows else "no clusters")
+
+
+def _finish(console: Console, verb: str, place: Place, result: Result, *, wait: bool) -> None:
+    """Sum up, wait for workers, and tell where the scheduler is."""
+    from coiled_pulumi import outputs
+
+    record = outputs.read_cluster(result.progress.outputs)
+    row = _row(record.name, "start", record.region, record.cluster) if record else None
+    workers.finish(console, place, result, wait=wait, verb=verb, more={"cluster": row})
+    if row and not console.as_json:
+        console.rich().print(_table([row]))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -134,9 +156,9 @@ def list_(stack: options.Stack = None, file: options.File = None, as_json: optio
     for row in rows:
         table.add_row(
             f"[bold]{row['name']}[/]", row["from"], row.get("zone", row["state"]), str(row.get("n_workers", "")),
-            row.get("scheduler_address", ""), row.get("scheduler_id", ""),
+            row.get("scheduler_address") or row.get("scheduler_private_address", ""), row.get("scheduler_id", ""),
         )  # fmt: skip
-    console.rich().print(table if rows else "no clusters")
+    return table
 
 
 def _row(name: str, origin: str, region: str, cluster: Any) -> dict[str, Any]:
@@ -155,11 +177,16 @@ def _wanted(settings: list[str], **flags: Any) -> dict[str, Any]:
     Raises:
         UsageError: a setting has another form, or says again what was said.
     """
-    wanted: dict[str, Any] = {key: value for key, value in flags.items() if value is not None}
+    from coiled_pulumi.spec import reference
+
+    wanted: dict[Any, Any] = {key: value for key, value in flags.items() if value is not None}
     for setting in settings:
         path, equals, text = setting.partition("=")
-        keys = path.split(".")
-        if not equals or not all(keys):
+        try:
+            keys = reference.split(path.strip()) if equals else ()
+        except UsageError:
+            keys = ()
+        if not keys:
             raise UsageError(f"--set takes KEY=VALUE, got '{setting[:60]}'", "as in --set worker.cpu=8")
         level = wanted
         for key in keys[:-1]:
@@ -169,13 +196,28 @@ def _wanted(settings: list[str], **flags: Any) -> dict[str, Any]:
         if keys[-1] in level:
             raise UsageError(f"{path} is given twice")
         level[keys[-1]] = _value(path, text)
-    return wanted
+    return {key: _lists(key, part) for key, part in wanted.items()}
+
+
+def _lists(name: str, value: Any) -> Any:
+    """Make lists of what was said item by item, as `ingress[0].cidr=me` says it."""
+    if not isinstance(value, dict):
+        return value
+    made = {key: _lists(name, part) for key, part in value.items()}
+    if made and sorted(made, key=str) == list(range(len(made))):
+        return [made[index] for index in range(len(made))]
+    if wrong := [key for key in made if isinstance(key, int)]:
+        raise UsageError(f"--set {name}[{max(wrong)}]: there is none before it", f"{name}[0] is the first")
+    return made
 
 
 def _value(path: str, text: str) -> Any:
     from coiled_pulumi.spec import yaml12
 
     try:
-        return yaml12.read(text).value
+        document = yaml12.read(text)
     except yaml12.Unreadable as error:
-        raise UsageError(f"--set {path}: {error.problems[0].what}") from None
+        raise UsageError(f"--set {path}: {error.problems[0].what}", "quote it for the shell") from None
+    if document.problems:
+        raise UsageError(f"--set {path}: {document.problems[0].what}")
+    return document.value

@@ -62,8 +62,12 @@ def down(
 ) -> None:
     """Stop the local AWS and remove everything of it."""
     from coiled_pulumi.local import daemon, state
+    from coiled_pulumi.ops import target
 
-    stopped = daemon.down(home=state.default_home(), purge=not keep)
+    home = state.default_home()
+    stopped = daemon.down(home=home, purge=not keep)
+    if not keep:
+        target.forget_backend(f"file://{state.backend_folder(home)}")
     console = Console(as_json=as_json)
     if as_json:
         console.data({"version": 1, "stopped": stopped})

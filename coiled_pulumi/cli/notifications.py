@@ -51,6 +51,9 @@ def notifications(
         console.data({"version": 1, "workspace": subject.workspace, "notifications": items})
         return
     _write(console, found.notifications)
+    if not found.notifications and not follow:
+        about = f"cluster {cluster} of {subject.workspace}" if cluster else subject.workspace
+        console.note(f"nothing is known of {about}{' since then' if since else ''}")
     if follow:
         try:
             _follow(console, subject, cluster, found)

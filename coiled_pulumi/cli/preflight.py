@@ -52,12 +52,12 @@ def require(console: Console, loaded: Loaded) -> None:
     require_plan(console, build(loaded.workspace))
 
 
-def require_plan(console: Console, plan: Workspace) -> None:
+def require_plan(console: Console, plan: Workspace, *, undone: str = "nothing was made") -> None:
     """Do the same for a plan."""
     from coiled_pulumi.ops import preflight as ops
 
     findings = ops.examine(plan)
-    ops.require(findings)
+    ops.require(findings, undone=undone)
     for finding in findings:
         if finding.level == "warning":
             console.note(f"warning: {_line(finding)}")

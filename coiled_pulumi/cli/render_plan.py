@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from coiled_pulumi import catalog
 from coiled_pulumi.plan.model import ExistingNetwork, Network
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ def plan_table(plan: Workspace) -> Any:
 
     logs = f"logs {plan.logs.retention_days} days"
     head = f"[bold]{plan.name}[/] in {plan.region}, network {_network_name(plan)}, {logs}"
-    parts: list[Any] = [head, "", _zones(plan)]
+    parts: list[Any] = [head]
+    if catalog.regions()[plan.region].opt_in:
+        enable = f"aws account enable-region --region-name {plan.region}"
+        parts.append(
+            f"[yellow]{plan.region} is an opt-in region[/]: an account enables it once, with `{enable}`"
+        )
+    parts += ["", _zones(plan)]
     if isinstance(plan.network, Network):
         parts += ["", _ways_out(plan.network)]
     rules = _rules(plan)

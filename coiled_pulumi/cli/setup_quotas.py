@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from coiled_pulumi.ops.quota_review import Row
     from coiled_pulumi.plan.model import Workspace
 
+#: Where any value can be asked for, as for clusters beside the file.
+_CONSOLE = "https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
+
 
 def show(console: Console, plan: Workspace | None, region: str, *, yes: bool) -> None:
     """Show the quotas; ask for each that is low, or with `yes` raise those that the workspace does not fit in."""
@@ -24,6 +27,8 @@ def show(console: Console, plan: Workspace | None, region: str, *, yes: bool) ->
         for row in rows:
             if row.limit is None:
                 console.note(f"{row.quota.title}: not readable ({row.why}); see {row.quota.link}")
+        if not any(row.low for row in rows):
+            console.note(f"none is too low for the workspace file; to ask for more than that: {_CONSOLE}")
     asked = [data for row in rows if row.low and (data := _raise(console, row, region, yes=yes))]
     if console.as_json:
         console.data(

@@ -22,7 +22,15 @@ Look = Callable[["Mapping[str, Workers]", "list[Counted | TakeOnDemand]"], None]
 _BAR = 20
 
 
-def finish(console: Console, target: Place, result: Result, *, wait: bool, verb: str = "up") -> None:
+def finish(
+    console: Console,
+    target: Place,
+    result: Result,
+    *,
+    wait: bool,
+    verb: str = "up",
+    more: Mapping[str, Any] | None = None,
+) -> None:
     """Sum an `up` up, and wait for its workers.
 
     Args:
@@ -30,6 +38,7 @@ def finish(console: Console, target: Place, result: Result, *, wait: bool, verb:
         target: which stack.
         result: how the engine's run went.
         verb: what was done.
+        more: further keys of the JSON.
         wait: whether workers are waited for; the key `workers` of the JSON is null if not.
 
     Raises:
@@ -42,10 +51,16 @@ def finish(console: Console, target: Place, result: Result, *, wait: bool, verb:
     if not console.as_json:
         operate.show(console, verb, target, result)
     ended = wait_for(console, target.workspace, result) if wait else None
-    workers.require(ended or {})
+    name = target.cluster
+    again = (
+        f"coiled-pulumi cluster scale {name} {ended[name].wanted}"
+        if ended and name in ended
+        else "coiled-pulumi up"
+    )
+    workers.require(ended or {}, again=again)
     if console.as_json:
         told = None if ended is None else workers.as_data(ended)
-        console.data(operate.as_data(verb, target.stack, result) | {"workers": told})
+        console.data(operate.as_data(verb, target.stack, result) | {"workers": told, **(more or {})})
 
 
 def wait_for(console: Console, workspace: str, result: Result) -> dict[str, Workers]:

@@ -21,6 +21,8 @@ class Identity(Component):
             plan.role.name,
             name=plan.physical_name,
             assume_role_policy=json.dumps(plan.trust_document, sort_keys=True),
+            # People attach policies of their own to it; a role that has some cannot be deleted.
+            force_detach_policies=True,
             tags=plan.role.tags,
             opts=self.child(),
         )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coiled_pulumi.errors import Problem, UsageError
+from coiled_pulumi.errors import Problem, UsageError, echo
 from coiled_pulumi.ops import target
 from coiled_pulumi.spec import changes, edit, load, reference, yaml12
 from coiled_pulumi.spec.aliases import ALIASES
+from coiled_pulumi.spec.cluster import Cluster
 from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.workspace import Workspace
 
@@ -80,12 +81,23 @@ def set_backend_options(
         raise UsageError(
             "options are a mapping or keywords, got text", "workspace='NAME' names the workspace"
         )
+    if options is not None and not isinstance(options, Mapping):
+        raise UsageError(
+            "options are a mapping or keywords", 'as in {"region": "us-west-2"}, or region="us-west-2"'
+        )
+    if workspace is not None and file is not None:
+        raise UsageError("workspace and file exclude each other", "the file names its workspace")
     given = {**(options or {})}
     if twice := sorted(given.keys() & more.keys()):
         raise UsageError(f"{twice[0]} is given twice")
-    found = target.find_file(
-        stack=workspace, file=Path(file) if file is not None else None, folder=Path.cwd()
-    )
+    try:
+        found = target.find_file(
+            stack=workspace, file=Path(file) if file is not None else None, folder=Path.cwd()
+        )
+    except UsageError as error:  # in the words of a shell
+        raise UsageError(
+            error.what, error.hint.replace("--file", "file=").replace("--stack", "workspace=")
+        ) from None
     wanted, problems = _read(given | more)
     made = change(found, wanted, stack=workspace, problems=tuple(problems))
     if not dry_run:
@@ -136,16 +148,29 @@ def _read(given: Mapping[str, object]) -> tuple[dict[yaml12.Path, object], list[
         key = _COILEDS.get(name, name)
         if (name, value) == ("backend", "aws"):
             continue  # Coiled's function has others
-        if key not in Options.model_fields:
+        if name == "backend":
+            problems.append(Problem(name, f"must be aws, got {echo(value)}"))
+        elif key not in Options.model_fields:
             problems.append(_refused(name))
         elif key in said:
             problems.append(Problem(name, f"is the same as {said[key]}, give one of them"))
         elif key == "disk" and isinstance(value, Mapping):
             wanted |= {(key, str(inner)): part for inner, part in value.items()}
+        elif not _is_plain(value):
+            problems.append(Problem(name, "must be made of mappings, lists, texts, numbers, true and false"))
         else:
             wanted[(key,)] = value
         said.setdefault(key, name)
     return wanted, problems
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether a file can have a value."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
 
 
 def _refused(name: str) -> Problem:
@@ -154,7 +179,11 @@ def _refused(name: str) -> Problem:
         return Problem(name, what, hint="AWS_PROFILE, or whatever else AWS's own tools read")
     if name in Workspace.model_fields:
         what = "is no backend option, it is for the workspace's file alone"
-        return Problem(name, what, hint=f"coiled-pulumi set {name}...=VALUE")
+        inside = "" if reference.find((name,))[0].is_leaf else ".KEY"
+        return Problem(name, what, hint=f"coiled-pulumi set {name}{inside}=VALUE")
+    if name in Cluster.model_fields:
+        what = "is no backend option, it is for one cluster"
+        return Problem(name, what, hint=f"coiled-pulumi set clusters.NAME.{name}=VALUE")
     return Problem(
         name, "is not a known key", hint=reference.near(name, list(Options.model_fields), _COILEDS)
     )

@@ -7,16 +7,21 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from coiled_pulumi import outputs
 from coiled_pulumi.engine.lock import exclusive
-from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError, UsageError
+from coiled_pulumi.errors import (
+    CancelledError,
+    CoiledPulumiError,
+    DeploymentError,
+    NoSuchStackError,
+    UsageError,
+)
 from coiled_pulumi.ops import grounds, stacks, target
 from coiled_pulumi.ops.engine_run import OnRows, Result
 from coiled_pulumi.plan import beside, model
-from coiled_pulumi.plan.build import cluster_stack
+from coiled_pulumi.plan.build import cluster_stack, region_stack
 from coiled_pulumi.spec import dask_config, load
 from coiled_pulumi.spec.settled import settle, with_config
 
@@ -53,9 +58,10 @@ def order(workspace: target.Place, name: str, wanted: Mapping[str, Any]) -> Orde
     """
     record = stacks.read_outputs(workspace)
     if name in record.clusters:
-        msg = f"cluster {name} stands in the file of {record.name}"
-        raise UsageError(msg, "change it there, and bring it up with: coiled-pulumi up")
-    made = load.validate(dict(record.declared), source=f"workspace {record.name}", config=dask_config.NOTHING)
+        raise _of_the_file(name, record.name)
+    # The region of what is up, and not of whoever asks: a silent file leaves it to the configuration of who ran `up`.
+    said = dict(record.declared) | {"region": record.region}
+    made = load.validate(said, source=f"workspace {record.name}", config=dask_config.NOTHING)
     declared = with_config(made.workspace, dask_config.read().options)
     cluster = load.validate_cluster(name, dict(wanted), workspace=declared)
     settled = settle(declared, cluster)
@@ -63,7 +69,7 @@ def order(workspace: target.Place, name: str, wanted: Mapping[str, Any]) -> Orde
         name=name,
         record=record,
         cluster=wanted,
-        declared=declared.declared() | {"region": record.region},
+        declared=declared.declared(),
         region=settled.region,
         zone=settled.zone,
         public=settled.use_scheduler_public_ip,
@@ -83,15 +89,28 @@ def start(
         check: looks at the plan, once there is a network to launch into, and raises if AWS would refuse it.
 
     Raises:
+        UsageError: a cluster of that name is up in another zone or region.
         DeploymentError: AWS refused; a network that could not be made is gone again.
     """
-    shared, declared = grounds.stand(workspace, wanted, perform=perform, tell=tell)
+    name = wanted.name
+    known = _is_up(workspace, wanted)
+    with _told(
+        "the same start goes on from here; what there is of the network is deleted with the workspace"
+    ):
+        shared, declared = grounds.stand(workspace, wanted, perform=perform, tell=tell)
     check(_planned(shared, declared, wanted))
-    place = _place(
-        workspace, wanted.name, shared.region, _config(shared, declared, wanted.name, wanted.cluster)
-    )
-    with _alone(place, tell):
-        return place, perform(f"start {wanted.name}", lambda on: stacks.up(place, on))
+    with (
+        _told(f"the same start goes on from here; coiled-pulumi cluster stop {name} deletes what is there"),
+        _alone(cluster_stack(workspace.workspace, name), tell),
+    ):
+        if known or _is_up(workspace, wanted):
+            tell(f"cluster {name} is up already; where it differs from what is asked now, it is changed")
+        place = _place(workspace, name, shared.region, _config(shared, declared, name, wanted.cluster))
+        try:
+            return place, perform(f"start {name}", lambda on: stacks.up(place, on))
+        except DeploymentError as error:
+            left = f"what was made of it stays and costs: coiled-pulumi cluster stop {name} deletes it"
+            raise type(error)(error.what, "\n".join((*_of_a_cluster(error.hint), left))) from error
 
 
 def scale(
@@ -108,8 +127,11 @@ def scale(
     config["cluster"] = {**config["cluster"], "n_workers": n_workers}
     declared = load.validate(dict(config["declared"]), source="the workspace", config=dask_config.NOTHING)
     load.validate_cluster(name, config["cluster"], workspace=declared.workspace)
-    place = _place(workspace, name, record.region, config)
-    with _alone(place, tell):
+    with (
+        _told("the same command goes on from here"),
+        _alone(cluster_stack(workspace.workspace, name), tell),
+    ):
+        place = _place(workspace, name, record.region, config)
         return place, perform(f"scale {name}", lambda on: stacks.up(place, on))
 
 
@@ -119,15 +141,23 @@ def stop(workspace: target.Place, name: str, *, perform: Perform, tell: Tell) ->
     Raises:
         NoSuchStackError: no such cluster was started.
     """
-    if cluster_stack(workspace.workspace, name) not in stacks.stacks_of(workspace):
+    stack, there = cluster_stack(workspace.workspace, name), stacks.stacks_of(workspace)
+    if stack not in there:
         raise _unknown(workspace, name)
-    record = _read(workspace, name)
-    place = _place(
-        workspace, name, record.region if record else workspace.region, dict(record.config) if record else {}
-    )
-    with _alone(place, tell):
+    with _told("the same command goes on from here"), _alone(stack, tell):
+        try:
+            record = _read(workspace, name)
+        except NoSuchStackError:  # another stop was faster
+            raise _unknown(workspace, name) from None
+        region = record.region if record else _region_of(workspace, stack)
+        place = _place(workspace, name, region, dict(record.config) if record else {})
         result = perform(f"stop {name}", lambda on: stacks.destroy(place, on))
         stacks.remove(place)
+    if region_stack(workspace.workspace, region) in there:
+        tell(
+            f"the network of {workspace.workspace} in {region} stays for the next start there, its way out costs; "
+            "coiled-pulumi destroy deletes it with the workspace"
+        )
     return place, result
 
 
@@ -144,10 +174,10 @@ def clear(workspace: target.Place, *, perform: Perform, tell: Tell) -> None:
         rest = stack.removeprefix(f"{workspace.workspace}.")
         kind, _, where = rest.partition(".")
         region = where if kind == "region" else workspace.region
-        place = target.beside(
-            workspace.workspace, stack, region=region, key=kind, value={}, state=target.state_home()
-        )
-        with _alone(place, tell):
+        with _alone(stack, tell):
+            place = target.beside(
+                workspace.workspace, stack, region=region, key=kind, value={}, state=target.state_home()
+            )
             perform(f"destroy {stack}", lambda on, place=place: stacks.destroy(place, on))
             stacks.remove(place)
 
@@ -171,17 +201,25 @@ def require(workspace: target.Place, name: str) -> outputs.ClusterStackOutputs:
         raise _unknown(workspace, name) from None
     if record is None:
         msg = f"cluster {name} of {workspace.workspace} never came up whole"
-        raise CoiledPulumiError(msg, f"coiled-pulumi cluster stop {name}, and start it again")
+        hint = f"coiled-pulumi cluster start {name} goes on, coiled-pulumi cluster stop {name} deletes it"
+        raise CoiledPulumiError(msg, hint)
     return record
 
 
-def _unknown(workspace: target.Place, name: str) -> NoSuchStackError:
+def _unknown(workspace: target.Place, name: str) -> CoiledPulumiError:
+    if isinstance(workspace, target.Target) and name in workspace.loaded.workspace.clusters:
+        return _of_the_file(name, workspace.workspace)
     there = ", ".join(names(workspace)) or "none"
     msg = f"no cluster '{name}' was started beside the file of {workspace.workspace} (found: {there})"
     return NoSuchStackError(
         msg, f"if it is new: coiled-pulumi cluster start {name}; if it stands in the file: change it there, and "
         "coiled-pulumi up"
     )  # fmt: skip
+
+
+def _of_the_file(name: str, workspace: str) -> UsageError:
+    msg = f"cluster {name} stands in the file of {workspace}"
+    return UsageError(msg, "change it there, and bring it up with: coiled-pulumi up")
 
 
 def _name(workspace: target.Place, stack: str) -> str:
@@ -194,6 +232,36 @@ def _read(workspace: target.Place, name: str) -> outputs.ClusterStackOutputs | N
     return outputs.read_cluster(
         stacks.outputs_of(cluster_stack(workspace.workspace, name), workspace.project)
     )
+
+
+def _is_up(workspace: target.Place, wanted: Order) -> bool:
+    """Tell whether there is a cluster of that name, whole or not.
+
+    Raises:
+        UsageError: there is, and not where it is wanted: nobody who names a cluster means to lose it.
+    """
+    stack = cluster_stack(workspace.workspace, wanted.name)
+    try:
+        record = _read(workspace, wanted.name)
+    except NoSuchStackError:
+        return False
+    region = record.region if record else _region_of(workspace, stack, wanted.region)
+    zone = record.cluster.zone if record else wanted.zone
+    if (region, zone) == (wanted.region, wanted.zone):
+        return bool(record)
+    there, asked = (zone, wanted.zone) if region == wanted.region else (region, wanted.region)
+    flags = f"--region {region} --zone {zone}" if record and region != workspace.region else f"--zone {zone}"
+    if not record:
+        flags = f"--region {region}"
+    raise UsageError(
+        f"cluster {wanted.name} of {workspace.workspace} is in {there} and does not move to {asked}",
+        f"add {flags}, take another name, or first: coiled-pulumi cluster stop {wanted.name}",
+    )
+
+
+def _region_of(workspace: target.Place, stack: str, otherwise: str = "") -> str:
+    """Give the region of a stack that may not have come up whole."""
+    return min(stacks.regions_of(stack, workspace.project), default=otherwise or workspace.region)
 
 
 def _planned(shared: grounds.Shared, declared: Mapping[str, Any], wanted: Order) -> model.Workspace:
@@ -226,11 +294,23 @@ def _place(workspace: target.Place, name: str, region: str, config: Mapping[str,
 
 
 @contextlib.contextmanager
-def _alone(place: target.Place, tell: Tell) -> Iterator[None]:
+def _alone(stack: str, tell: Tell) -> Iterator[None]:
     """Let one process of this machine at a time work on a stack; Pulumi's own lock is for other machines."""
-    with exclusive(_lock(place), lambda _: tell(f"another run is at work on {place.stack}, waiting for it")):
+    lock = target.lock_of(stack, state=target.state_home())
+    with exclusive(lock, lambda _: tell(f"another run is at work on {stack}, waiting for it")):
         yield
 
 
-def _lock(place: target.Place) -> Path:
-    return place.config_file.with_name("lock")
+@contextlib.contextmanager
+def _told(how: str) -> Iterator[None]:
+    """Say how to go on after Ctrl-C: `coiled-pulumi up`, which the engine's run names, is for the workspace."""
+    try:
+        yield
+    except CancelledError as error:
+        raise CancelledError(error.what, how) from error
+
+
+def _of_a_cluster(hint: str) -> list[str]:
+    """Give the lines of a hint that hold for a cluster beside the file, which other verbs know nothing of."""
+    others = ("coiled-pulumi up", "coiled-pulumi refresh")
+    return [line for line in hint.splitlines() if not any(verb in line for verb in others)]

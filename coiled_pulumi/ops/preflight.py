@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
+from coiled_pulumi import catalog
 from coiled_pulumi.aws import discover, quotas, rights, session
 from coiled_pulumi.errors import CoiledPulumiError, CredentialsError, DeploymentError
 from coiled_pulumi.ops import demand, dry_runs
@@ -15,6 +16,8 @@ from coiled_pulumi.plan import model
 
 #: Calls at once; more only wait for this process to build their requests.
 _WORKERS: Final = 8
+#: How a `mend` begins that is a command; any other names what to change.
+_COMMANDS: Final = ("coiled-pulumi ", "aws ")
 
 
 def examine(plan: model.Workspace, *, profile: str | None = None) -> tuple[Finding, ...]:
@@ -23,6 +26,8 @@ def examine(plan: model.Workspace, *, profile: str | None = None) -> tuple[Findi
     Raises:
         CredentialsError: nobody may ask; then nothing is known.
     """
+    if shut := _region(plan.region, profile):
+        return (shut,)
     who = discover.identity(region=plan.region, profile=profile)
     if plan.account and plan.account != who.account:
         what = f"the credentials belong to account {who.account}, and the file names {plan.account}"
@@ -31,8 +36,19 @@ def examine(plan: model.Workspace, *, profile: str | None = None) -> tuple[Findi
     return tuple(sorted(findings, key=lambda found: (LEVELS.index(found.level), found.code, found.what)))
 
 
-def require(findings: tuple[Finding, ...]) -> None:
-    """Stop where AWS would refuse.
+def _region(name: str, profile: str | None) -> Finding | None:
+    """Find a region that has to be enabled first: until then nothing in it answers, not even who we are."""
+    facts = catalog.regions().get(name)
+    if facts is None or not facts.opt_in or discover.is_enabled(name, profile=profile) is not False:
+        return None
+    what = f"region {name} is not enabled in this account"
+    return Finding(
+        "region-not-enabled", "error", what, mend=f"aws account enable-region --region-name {name}"
+    )
+
+
+def require(findings: tuple[Finding, ...], *, undone: str = "nothing was made") -> None:
+    """Stop where AWS would refuse; `undone` says what was not begun.
 
     Raises:
         DeploymentError: with a line per error, and the hint of the first one that has one.
@@ -40,8 +56,9 @@ def require(findings: tuple[Finding, ...]) -> None:
     errors = [found for found in findings if found.level == "error"]
     if errors:
         said = [f"{found.what}{f': {found.cause}' if found.cause else ''}" for found in errors]
-        hint = next((found.mend for found in errors if found.mend), "")
-        raise DeploymentError("\n".join(["AWS would refuse this; nothing was made", *said]), hint)
+        mend = next((found.mend for found in errors if found.mend), "")
+        hint = mend if not mend or mend.startswith(_COMMANDS) else f"change {mend}"
+        raise DeploymentError("\n".join([f"AWS would refuse this; {undone}", *said]), hint)
 
 
 def gather(plan: model.Workspace, who: discover.Identity, *, profile: str | None = None) -> Facts:

@@ -20,6 +20,12 @@ MAX_USER_DATA: Final = 16384
 #: AWS keeps five addresses of every subnet. https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
 _KEPT: Final = 5
 _RAISE: Final = "coiled-pulumi setup aws --quotas"
+#: The key of the file that names what is there already, by kind.
+_NAMED_BY: Final = {
+    "VPC": "network.existing.vpc_id",
+    "key pair": "keypair_name",
+    "capacity reservation": "capacity_reservation_id",
+}
 
 #: What is still to be launched, and how many.
 Missing = tuple[tuple[Launch, int], ...]
@@ -106,15 +112,19 @@ def _offered(missing: Missing, facts: Facts) -> Iterator[Finding]:
         there = [name for name in launch.types if (name, launch.zone) in facts.offered]
         absent = [name for name in launch.types if name not in there]
         if not absent:
-            yield Finding("offer", "ok", f"{', '.join(there)} is offered in {launch.zone}")
+            yield Finding("offer", "ok", f"{', '.join(there)} {_is(there)} offered in {launch.zone}")
             continue
-        what = f"{launch.key}: {', '.join(absent)} is not offered in {launch.zone}"
+        what = f"{launch.key}: {', '.join(absent)} {_is(absent)} not offered in {launch.zone}"
         zones = sorted(zone for name, zone in facts.offered if name in absent)
         where = f"offered in {', '.join(dict.fromkeys(zones))}" if zones else "not offered in this region"
         code = "type-not-offered"
         yield Finding(
             code, "warning" if there else "error", what, where, f"{launch.key}.instance_type, or zone"
         )
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _addresses(plan: model.Workspace, missing: Missing, facts: Facts) -> Iterator[Finding]:
@@ -131,7 +141,7 @@ def _addresses(plan: model.Workspace, missing: Missing, facts: Facts) -> Iterato
         if found is None and not block:
             continue  # of an existing network, and reported as missing
         free = found.free if found else _room(block) - demand.in_network(plan, key)
-        what = f"subnet {key}: needs {count} addresses, {free} are free"
+        what = f"subnet {key}: needs {count} address{'' if count == 1 else 'es'}, {free} are free"
         mend = ", ".join(launch.mend for launch, _ in missing if launch.subnet == key)
         if count > free:
             yield Finding("subnet-full", "error", what, mend=f"{mend}, or another zone")
@@ -205,11 +215,11 @@ def _all_named(facts: Facts) -> Iterator[Finding]:
 
 
 def _named(kind: str, name: str, found: Any) -> Finding:
-    code = kind.lower().replace(" ", "-")
+    code, mend = kind.lower().replace(" ", "-"), _NAMED_BY.get(kind, "")
     if isinstance(found, Unknown):
         return Finding(code, "skipped", f"{kind} {name} could not be looked for", found.why)
     if found is None:
-        return Finding(f"{code}-missing", "error", f"there is no {kind} {name} in this region")
+        return Finding(f"{code}-missing", "error", f"there is no {kind} {name} in this region", mend=mend)
     if found.get("State", "available") not in ("available", "active"):
-        return Finding(f"{code}-missing", "error", f"{kind} {name} is {found['State']}")
+        return Finding(f"{code}-missing", "error", f"{kind} {name} is {found['State']}", mend=mend)
     return Finding(code, "ok", f"{kind} {name} is there")

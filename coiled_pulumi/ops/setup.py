@@ -15,7 +15,8 @@ from coiled_pulumi.ops import backends
 CLOUDSHELL: Final = """\
 AWS CloudShell has your credentials already:
   1. open https://console.aws.amazon.com/cloudshell and sign in
-  2. run: pip3 install coiled-pulumi && coiled-pulumi setup aws{region}"""
+  2. copy the source of coiled-pulumi there, it is on no package index: python3.11 -m pip install ./coiled-pulumi
+  3. run: coiled-pulumi setup aws{region}"""
 #: Of credentials that would win over a profile that was asked for.
 _KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
@@ -67,12 +68,14 @@ def who(region: str | None) -> discover.Identity:
     """Ask AWS who we are.
 
     Raises:
-        CredentialsError: nobody, with the way through AWS CloudShell as the hint.
+        CredentialsError: nobody; the hint says what to mend, and then the way through AWS CloudShell.
     """
     try:
         found = discover.identity(region=region)
     except (CredentialsError, UsageError) as error:
-        raise CredentialsError(error.what, cloudshell(region)) from None
+        raise CredentialsError(
+            error.what, "\n".join(filter(None, (error.hint, cloudshell(region))))
+        ) from None
     return replace(found, alias=sealing.alias_of_account(region=found.region))
 
 

@@ -7,19 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from coiled_pulumi import outputs
-from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError
+from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError, UsageError
 from coiled_pulumi.ops import backends, run_record
 from coiled_pulumi.ops.engine_run import OnRows, Result, query, run
 from coiled_pulumi.ops.target import Place, Target, forget_secrets
 
 
 def preview(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
-    """Ask the engine what `up` would do; a stack that does not exist yet is made, empty."""
+    """Ask the engine what `up` would do; a stack that does not exist yet is made, empty.
+
+    Raises:
+        UsageError: the stack is up in another region.
+    """
+    require_region(target)
     return _or_create(target, ["preview", *_common(target), *_packs(policy_packs)], on_rows)
 
 
 def up(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
-    """Make what the stack's configuration says."""
+    """Make what the stack's configuration says.
+
+    Raises:
+        UsageError: the stack is up in another region.
+    """
+    require_region(target)
     arguments = ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)]
     return _recorded(target, "up", on_rows, lambda on: _or_create(target, arguments, on))
 
@@ -68,10 +78,44 @@ def outputs_of(stack: str, folder: Path) -> dict[str, object]:
     return json.loads(query(["stack", "output", "--json", "--stack", stack], folder=folder))
 
 
+def require_region(target: Place) -> None:
+    """Refuse to bring up in one region what is up in another: the engine would take the one for the other.
+
+    It compares names and settings, not regions: what it knows would count as there, and be left behind where it is.
+
+    Raises:
+        UsageError: the stack is up in another region.
+    """
+    elsewhere = regions_of(target.stack, target.project) - {target.region}
+    if not elsewhere:
+        return
+    there = min(elsewhere)
+    if target.cluster:
+        what = f"cluster {target.cluster} of {target.workspace} is up in {there}, and does not move"
+        hint = f"add --region {there}; or coiled-pulumi cluster stop {target.cluster}, and start it again"
+    else:
+        what = f"{target.stack} is up in {there}, and does not move to {target.region}"
+        hint = f"put region: {there} back; or coiled-pulumi destroy, and then coiled-pulumi up"
+    raise UsageError(what, hint)
+
+
+def regions_of(stack: str, folder: Path) -> set[str]:
+    """Give the regions of what is in a stack; none where nothing is, or no such stack."""
+    try:
+        state = json.loads(query(["stack", "export", "--stack", stack], folder=folder))
+    except NoSuchStackError:
+        return set()
+    resources = (state.get("deployment") or {}).get("resources") or ()
+    providers = (one for one in resources if one["type"] == "pulumi:providers:aws")
+    return {region for one in providers if (region := (one.get("inputs") or {}).get("region"))}
+
+
 def remove(target: Place) -> None:
     """Forget an empty stack."""
     query(["stack", "rm", "--yes", "--stack", target.stack], folder=target.config_file.parent)
-    target.config_file.unlink(missing_ok=True)
+    # The lock stays: whoever waits for it has to wait for the same file as whoever comes after.
+    for left in (target.config_file, target.config_file.with_name("events.jsonl")):
+        left.unlink(missing_ok=True)
 
 
 def _common(target: Place) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +221,11 @@ def _own_project(state: Path, stack: str) -> Path:
     return own
 
 
+def lock_of(stack: str, *, state: Path) -> Path:
+    """Give the lock of a stack on this machine: for who holds it, the configuration is theirs to write."""
+    return _own_project(state, stack) / "lock"
+
+
 def forget_secrets(made: Place) -> None:
     """Drop the keys of a stack that is gone: a new one of that name gets new ones."""
     made.config_file.unlink(missing_ok=True)
@@ -254,6 +261,15 @@ def _mapping(file: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def forget_backend(url: str, *, state: Path | None = None) -> None:
+    """Remove what we keep about a backend that is gone with all its stacks: projects of ours, and notifications."""
+    state = state_home() if state is None else state
+    for kind in ("projects", "notifications"):
+        shutil.rmtree(state / kind / backend_key({"PULUMI_BACKEND_URL": url}), ignore_errors=True)
+        with contextlib.suppress(OSError):  # that of another backend is in it
+            (state / kind).rmdir()
 
 
 def state_home(environ: Mapping[str, str] = os.environ) -> Path:

@@ -69,15 +69,19 @@ def wait(
     return ended
 
 
-def require(ended: Mapping[str, Workers]) -> None:
+def require(ended: Mapping[str, Workers], *, again: str = "coiled-pulumi up") -> None:
     """Make sure that all workers are there.
+
+    Args:
+        ended: how the wait for them ended, by cluster.
+        again: the command that waits again.
 
     Raises:
         WorkersMissingError: some are not.
     """
     if missing := capacity.told(ended):
         ways = capacity.hint(ended)
-        stays = "what is there stays and can be used; AWS goes on trying, and `coiled-pulumi up` waits again"
+        stays = f"what is there stays and can be used; AWS goes on trying, and `{again}` waits again"
         raise WorkersMissingError(missing, f"{ways}\n{stays}" if ways else stays, as_data(ended))
 
 

@@ -53,11 +53,17 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     """
     if "dask.config" not in sys.modules and not _mentioned(environ):
         return NOTHING  # the usual case, for which importing dask would cost a fifth of a second
-    import dask.config
+    try:
+        import dask.config
+    except ValueError as error:  # a file that is no YAML, of which dask reads all at once
+        raise _unreadable(error) from None
 
     reading = _Reading(environ)
+    reading.around(dask.config.get(OURS, None))
     for space in (COILEDS, OURS):
-        reading.section(space, dask.config.get(f"{space}.{KEY}", None))
+        said = dask.config.get(space, None)
+        # Anything else than a mapping has no such key.
+        reading.section(space, dask.config.get(f"{space}.{KEY}", None) if isinstance(said, Mapping) else None)
     return reading.config()
 
 
@@ -72,6 +78,21 @@ class _Reading:
         self._spaces: dict[str, str] = {}
         self._problems: list[Problem] = []
 
+    def around(self, said: object) -> None:
+        """Take what is ours as a whole: options that stand beside their section would not be heard."""
+        if said is not None and not isinstance(said, Mapping):
+            self._beside("", f"must be a mapping with the key {KEY}, got {echo(said)}")
+        for key in _section(said):
+            if key != KEY.replace("-", "_"):
+                known = key in Options.model_fields or key in aliases.ALIASES
+                self._beside(key, f"stands outside of {KEY}" if known else "is not a known key")
+
+    def _beside(self, key: str, what: str) -> None:
+        source, line = _origin((OURS, key) if key else (OURS,), self._environ, at_least=1)
+        path = f"{OURS}.{key}" if key else OURS
+        hint = f"options stand under {OURS}.{KEY}"
+        self._problems.append(Problem(path, what, line, hint, source))
+
     def section(self, space: str, said: object) -> None:
         """Take a section; what the one before said counts where this one says nothing."""
         if space == OURS and said is not None and not isinstance(said, Mapping):
@@ -80,6 +101,8 @@ class _Reading:
         if space == COILEDS:
             found = {key: part for key, part in found.items() if _is_ours(key)}
         normal = aliases.Normal(None)
+        if "region" in map(_ours, found) and "zone" not in map(_ours, found):
+            self._forget_zone()
         for key, part in aliases.options(found, (), normal).items():
             for path in [path for path in self._normal.written if path[0] == key]:
                 del self._normal.written[path]
@@ -90,6 +113,12 @@ class _Reading:
         self._normal.written |= normal.written
         for problem in normal.problems:
             self._add(space, problem)
+
+    def _forget_zone(self) -> None:
+        """Drop a zone that was said with the region that no longer counts."""
+        if self._value.pop("zone", None) is not None:
+            for path in [path for path in self._normal.written if path[0] == "zone"]:
+                del self._normal.written[path]
 
     def config(self) -> Config:
         """Check what was said.
@@ -138,8 +167,25 @@ def _section(value: object) -> dict[str, object]:
     return {str(key).replace("-", "_"): part for key, part in value.items() if part is not None}
 
 
+def _ours(key: str) -> str:
+    return aliases.ALIASES.get(key, key)
+
+
 def _is_ours(key: str) -> bool:
-    return aliases.ALIASES.get(key, key) in Options.model_fields
+    return _ours(key) in Options.model_fields
+
+
+def _unreadable(error: ValueError) -> SpecErrors:
+    """Say which file of dask's is no YAML, in dask's own words of which the first line has the file."""
+    first, *rest = (line.strip() for line in str(error).splitlines() if line.strip())
+    found = re.search(r"'(.+)' is malformed", first)
+    where = [int(number) for line in rest for number in re.findall(r"^in .*, line (\d+), column", line)]
+    why = next((line for line in reversed(rest) if not line.startswith("in ") and len(line) > 1), first)
+    source = found[1] if found else "dask.config"
+    return SpecErrors(
+        source,
+        (Problem("", f"is no YAML, so dask reads none of its files: {why}", where[0] if where else 0),),
+    )
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> list[Path]:
@@ -178,9 +224,9 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _origin(path: tuple[str, ...], environ: Mapping[str, str]) -> tuple[str, int]:
+def _origin(path: tuple[str, ...], environ: Mapping[str, str], *, at_least: int = 3) -> tuple[str, int]:
     """Find who said it: the environment is stronger than files, a later file than an earlier one; the line or 0."""
-    key = path[:3]
+    key = path[:at_least]
     for length in range(len(path), 1, -1):
         wanted = _variable(path[:length])
         for name in environ:

@@ -112,7 +112,15 @@ def _sentence(
 def _known(root: type[BaseModel], path: Path) -> str:
     known = known_keys(root, path[:-1])
     others = [alias for alias, name in ALIASES.items() if name in known]
+    if deeper := _deeper(root, path, known):
+        return suggest(deeper)
     return suggest(catalog.nearest(str(path[-1]), known + others, most=1)) or "known are " + ", ".join(known)
+
+
+def _deeper(root: type[BaseModel], path: Path, known: list[str]) -> list[str]:
+    """Give where a key stands that was written one level too high, as `cpu` of a cluster for `worker.cpu`."""
+    *outer, name = path
+    return [f"{key}.{name}" for key in known if name in known_keys(root, (*outer, key))]
 
 
 def _form(kind: str, value: object) -> str:

@@ -59,7 +59,7 @@ class Options(Spec):
     """What a level says; None is "says nothing", and the next level counts: cluster, workspace, config, default."""
 
     region: Annotated[RegionName | None, OnChange("replaces everything")] = None
-    """AWS region, also `region_name`. Default: us-east-1."""
+    """AWS region, also `region_name`; some have to be enabled in the account first. Default: us-east-1."""
 
     zone: Annotated[str | None, OnChange("replaces the cluster")] = None
     """Availability zone, also `zone_name`. Default: the region's first."""

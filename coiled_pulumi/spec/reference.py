@@ -189,8 +189,12 @@ def _no_key(part: str | int) -> str:
 
 def _near(part: str | int, at: tuple[str, ...]) -> str:
     known = [key.path[len(at)] for key in keys().values() if key.path[:-1] == at]
+    if at and (*at, ITEM, part) in keys():
+        return f"did you mean {render((*at, 0, part))}"
     if not known or known == [NAME]:
         return ""
+    if not at and (*CLUSTER, part) in keys():
+        return f"it is for a cluster: clusters.NAME.{part}, or with --cluster NAME"
     return near(str(part), known, [alias for alias, name in ALIASES.items() if name in known])
 
 

@@ -3,6 +3,8 @@
 What it is to do stands in the folder beside it:
 
     script.json   by operation: the stream to write, what to print, how long to stay, the exit code
+    stacks.json   the outputs of stacks by name; without it `stack output` does what the script says
+    state.json    what is exported, an empty state without it
     calls.jsonl   what it was called with, one line per call, in order
 """
 
@@ -29,10 +31,25 @@ options = dict(zip(arguments, arguments[1:]))
 words = [word for word in arguments if not word.startswith("-")]
 verb = next(word for word in words if word in ("stack", "preview", "up", "refresh", "destroy"))
 verb = "stack " + arguments[arguments.index("stack") + 1] if verb == "stack" else verb
+stacks = here / "stacks.json"
+stacks = json.loads(stacks.read_text()) if stacks.exists() else {}
 if verb == "stack ls":  # a look-up as the version is
-    sys.exit(print("[]"))
-with (here / "calls.jsonl").open("a") as log:
-    log.write(json.dumps([verb, *arguments]) + "\\n")
+    sys.exit(print(json.dumps([{"name": name} for name in stacks])))
+calls = here / "calls.jsonl"
+before = calls.read_text().splitlines() if calls.exists() else []
+# Another look-up, but for the one after an `init` that failed.
+if verb != "stack export" or (before and json.loads(before[-1])[0] == "stack init"):
+    with calls.open("a") as log:
+        log.write(json.dumps([verb, *arguments]) + "\\n")
+if verb == "stack export":
+    state = here / "state.json"
+    sys.exit(print(state.read_text() if state.exists() else "{}"))
+if verb == "stack output" and stacks:
+    name = options["--stack"]
+    if name in stacks:
+        sys.exit(print(json.dumps(stacks[name])))
+    sys.stderr.write(f"error: no stack named '{name}' found\\n")
+    sys.exit(6)
 todo = json.loads((here / "script.json").read_text()).get(verb, {})
 if todo.get("wait"):
     signal.signal(signal.SIGINT, lambda *_: (here / "interrupted").open("a").write("^C\\n"))
@@ -65,8 +82,15 @@ class FakePulumi:
         script[verb] = todo | ({"stream": str(streams.path(stream))} if stream else {})
         file.write_text(json.dumps(script))
 
+    def has(self, outputs: dict[str, dict[str, object]], *, region: str = "") -> None:
+        """Say which stacks there are, with their outputs, and in which region each of them is."""
+        (self.folder / "stacks.json").write_text(json.dumps(outputs))
+        provider = {"type": "pulumi:providers:aws", "inputs": {"region": region}}
+        resources = [provider] if region else []
+        (self.folder / "state.json").write_text(json.dumps({"deployment": {"resources": resources}}))
+
     def calls(self) -> list[list[str]]:
-        """Give what it was called with, the verb first; look-ups of the version and of stacks are left out."""
+        """Give what it was called with, the verb first, without look-ups of the version, stacks and states."""
         file = self.folder / "calls.jsonl"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,21 @@ class Workspace:
         """Run our command line as somebody."""
         return self.person(who, **env).cli(*words, "--file", self.file.name, folder=self.folder, code=code)
 
-    def at_once(self, *commands: Sequence[str], **env: str) -> list[tuple[str, int]]:
-        """Run commands at the same time, each as somebody else; give output and exit code of each."""
+    def at_once(
+        self, *commands: Sequence[str], each: Sequence[Mapping[str, str]] = (), **env: str
+    ) -> list[tuple[str, int]]:
+        """Run commands at the same time, each as somebody else; give output and exit code of each.
+
+        Args:
+            commands: the words of each, without the file.
+            each: variables of the single commands.
+            env: variables of all.
+        """
         running = [
             subprocess.Popen(
                 [sys.executable, "-m", "coiled_pulumi", *words, "--file", self.file.name],
                 cwd=self.folder,
-                env=self.person(f"person-{index}", **env).env,
+                env=self.person(f"person-{index}", **env, **(each[index] if each else {})).env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -260,3 +260,10 @@ def test_moments(text, ago):
 def test_what_is_no_moment(text):
     with pytest.raises(UsageError):
         moment(text, datetime.now(UTC))
+
+
+def test_where_nothing_is_known_it_says_so(cli):
+    done = cli("notifications", *FILE, "--cluster", "nobody", "--since", "1h")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err.splitlines()[-1] == "nothing is known of cluster nobody of solo since then"

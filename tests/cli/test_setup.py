@@ -4,7 +4,7 @@ import pytest
 
 from coiled_pulumi.aws import session
 
-STEPS = "pip3 install coiled-pulumi && coiled-pulumi setup aws"
+STEPS = "coiled-pulumi setup aws"
 
 
 @pytest.fixture(autouse=True)
@@ -22,11 +22,13 @@ def test_the_link_for_cloudshell_does_nothing_else(cli, folder):
     assert done.code == 0
     assert done.out.splitlines()[1:] == [
         "  1. open https://console.aws.amazon.com/cloudshell and sign in",
-        f"  2. run: {STEPS} --region eu-west-1",
+        "  2. copy the source of coiled-pulumi there, it is on no package index: "
+        "python3.11 -m pip install ./coiled-pulumi",
+        f"  3. run: {STEPS} --region eu-west-1",
     ]
     assert done.err == ""
     assert list(folder.iterdir()) == []
-    assert cli("setup", "aws", "--cloudshell-link", "--json").data["steps"][-1] == f"  2. run: {STEPS}"
+    assert cli("setup", "aws", "--cloudshell-link", "--json").data["steps"][-1] == f"  3. run: {STEPS}"
 
 
 @pytest.mark.parametrize("more", [(), ("--quotas",), ("--update-policies", "--yes"), ("--profile", "ghost")])
@@ -37,6 +39,7 @@ def test_without_credentials_the_way_is_cloudshell(cli, monkeypatch, more):
 
     assert (done.code, done.out) == (3, "")
     assert done.err.startswith("error: ")
+    assert "hint: AWS CloudShell" not in done.err  # what to mend comes first
     assert STEPS in done.err
 
 

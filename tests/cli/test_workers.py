@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console as Rich
 
+from coiled_pulumi.aws import workers as aws_workers
 from coiled_pulumi.aws.capacity import Activity, Counted, Seen, TakeOnDemand, Workers, reduce
 from coiled_pulumi.aws.faults import Fault
 from coiled_pulumi.cli import workers as views
@@ -88,6 +89,7 @@ def test_missing_workers_are_an_error_with_the_reason_and_the_next_step():
     first, last = error.hint.splitlines()
     assert first == "ask for more"
     assert "stays and can be used" in last
+    assert last.endswith("`coiled-pulumi up` waits again")
     reason = {
         "times": 1,
         "code": "VcpuLimitExceeded",
@@ -104,3 +106,40 @@ def test_missing_workers_are_an_error_with_the_reason_and_the_next_step():
 
 def test_a_run_without_outputs_has_no_workers_to_wait_for():
     assert workers.groups(Progress()) == ("", {})
+
+
+def test_a_run_of_a_cluster_beside_the_file_has_its_workers_to_wait_for():
+    cluster = dict.fromkeys(("zone", "scheduler_id", "scheduler_address", "scheduler_private_address"), "")
+    record = {
+        "workspace": "dev",
+        "region": "us-east-1",
+        "name": "mine",
+        "cluster": {**cluster, "n_workers": 2, "worker_group": "dev-cluster-mine-workers-1a2b3c4"},
+        "config": {},
+        "version": 2,
+    }
+    found = workers.groups(Progress(outputs={"cluster": record}))
+    assert found == ("us-east-1", {"mine": ("dev-cluster-mine-workers-1a2b3c4", 2)})
+
+
+@pytest.mark.parametrize(
+    ("group", "quota"),
+    [
+        ({"Instances": [{"InstanceType": "g4dn.xlarge"}]}, "L-DB2E81BA"),
+        ({"Instances": [{"InstanceType": "m6i.large"}]}, "L-1216C47A"),
+        (
+            {
+                "Instances": [],
+                "MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": [{"InstanceType": "p3.2xlarge"}]}},
+            },
+            "L-417A185B",
+        ),
+        ({"Instances": []}, "L-1216C47A"),
+    ],
+    ids=["running", "standard", "listed", "unknown"],
+)
+def test_the_quota_that_is_used_up_is_that_of_the_groups_type(group, quota):
+    said = (
+        "You have requested more vCPU capacity than your current vCPU limit of 8 allows (VcpuLimitExceeded)"
+    )
+    assert aws_workers.explained(f"VcpuLimitExceeded: {said}", aws_workers.type_of(group)).quota == quota

@@ -26,7 +26,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "aws": "catalog values errors boto3 botocore",
         "engine": "errors",
         "local": "errors moto werkzeug boto3 botocore",
-        "ops": "spec plan outputs aws engine local errors values pulumi",
+        "ops": "catalog spec plan outputs aws engine local errors values pulumi",
         "cluster": "ops outputs errors distributed",
         "node": "errors values distributed boto3 botocore",
         "cli": "*",

@@ -5,10 +5,13 @@ import json
 
 import pytest
 from _support import on_aws
+from _support.recorder import Recorder
 
+from coiled_pulumi.aws import session
 from coiled_pulumi.cli import app
 from coiled_pulumi.errors import CredentialsError, DeploymentError
 from coiled_pulumi.local import control
+from coiled_pulumi.local.answers import Answer
 from coiled_pulumi.ops import preflight
 from coiled_pulumi.ops.findings import Finding
 from coiled_pulumi.plan import model
@@ -320,14 +323,14 @@ def test_without_credentials_nothing_is_known(monkeypatch):
 
 def test_errors_stop_with_a_line_each_and_the_first_hint():
     findings = (
-        Finding("a", "error", "too much", mend="less"),
+        Finding("a", "error", "too much", mend="clusters.main.n_workers"),
         Finding("b", "error", "wrong", "because"),
         Finding("c", "warning", "odd"),
     )
     with pytest.raises(DeploymentError) as caught:
         preflight.require(findings)
     assert caught.value.what.splitlines()[1:] == ["too much", "wrong: because"]
-    assert caught.value.hint == "less"
+    assert caught.value.hint == "change clusters.main.n_workers"
 
 
 def test_the_command_ends_with_4_where_aws_would_refuse(quota, tmp_path, capsys, monkeypatch):
@@ -341,3 +344,29 @@ def test_the_command_ends_with_4_where_aws_would_refuse(quota, tmp_path, capsys,
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["error", "quota-exceeded"]
     assert lines[-1].startswith("1 error, ")
+
+
+def test_a_region_that_is_not_enabled_is_told_before_anything_else(aws, monkeypatch):
+    plan = build(parse("name: lab\nregion: ap-east-1\n", source="lab.yaml").workspace)
+    assert "region-not-enabled" not in codes(plan)
+
+    def shut(call):
+        if call.name != "ec2:DescribeRegions":
+            return None
+        row = "<regionName>ap-east-1</regionName><optInStatus>not-opted-in</optInStatus>"
+        body = (
+            f"<DescribeRegionsResponse><regionInfo><item>{row}</item></regionInfo></DescribeRegionsResponse>"
+        )
+        return Answer("200 OK", (("Content-Type", "text/xml"),), body.encode())
+
+    with Recorder(aws.record.port, watchers=[shut]).listening() as recorder:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.endpoint)
+        session.client.cache_clear()
+        (finding,) = preflight.examine(plan)
+    assert (finding.code, finding.level, finding.what, finding.mend) == (
+        "region-not-enabled",
+        "error",
+        "region ap-east-1 is not enabled in this account",
+        "aws account enable-region --region-name ap-east-1",
+    )
+    assert [call.name for call in recorder.seen] == ["ec2:DescribeRegions"]

@@ -168,6 +168,11 @@ def test_at_five_versions_the_oldest_that_is_not_in_force_goes(client):
     }  # fmt: skip
 
 
+def test_an_action_in_two_statements_is_counted_once():
+    both = [{"Sid": sid, "Action": ["ec2:CreateTags", f"ec2:{sid}"]} for sid in ("A", "B")]
+    assert setup_policies._count({"Statement": both}) == 3
+
+
 def test_differences_do_not_count_order_or_one_value_for_a_list():
     one = {"Statement": {"Sid": "A", "Action": "x:Y", "Resource": "*"}}
     same = {"Statement": [{"Sid": "A", "Action": ["x:Y"], "Resource": ["*"]}]}
@@ -243,7 +248,7 @@ def test_without_credentials_the_way_is_cloudshell(fresh, monkeypatch, capsys, h
     assert app.run(arguments) == CredentialsError.exit_code
     said = capsys.readouterr().err
     assert "https://console.aws.amazon.com/cloudshell" in said
-    assert "pip3 install coiled-pulumi && coiled-pulumi setup aws --region eu-west-1" in said
+    assert "run: coiled-pulumi setup aws --region eu-west-1" in said
 
 
 def test_an_account_that_may_not_be_read_says_so(fresh, monkeypatch):

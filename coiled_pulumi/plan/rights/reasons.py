@@ -88,7 +88,7 @@ REASONS: Final = {
     "iam:DeleteInstanceProfile": "destroy the workspace",
     "iam:DeleteRole": "destroy the workspace",
     "iam:DeleteRolePolicy": "destroy the workspace",
-    "iam:DetachRolePolicy": "managed policies that the workspace file no longer names",
+    "iam:DetachRolePolicy": "destroy the workspace, or a managed policy that its file no longer names",
     "iam:GetInstanceProfile": "find out whether the instance profile is as it should be",
     "iam:GetRole": "find out whether the role is as it should be",
     "iam:GetRolePolicy": "find out whether the role's document is as it should be",

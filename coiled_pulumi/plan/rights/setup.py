@@ -96,7 +96,8 @@ NEEDS: Final = (
         "SetupIdentity": (
             "iam: CreateRole DeleteRole PutRolePolicy DeleteRolePolicy ListInstanceProfilesForRole"
             " CreateInstanceProfile DeleteInstanceProfile AddRoleToInstanceProfile RemoveRoleFromInstanceProfile"
-            " TagRole TagInstanceProfile",
+            # What the role has beside its own document, whoever attached it, goes before the role does.
+            " TagRole TagInstanceProfile DetachRolePolicy",
             "",
         ),
         "SetupServiceRoles": ("iam: CreateServiceLinkedRole", ""),
@@ -106,7 +107,7 @@ NEEDS: Final = (
         "SetupLogs": ("logs: UntagResource", ""),
     }),
     Need("managed policies on the role", lambda plan: bool(plan.identity.attachments), {
-        "SetupPolicies": ("iam: AttachRolePolicy DetachRolePolicy", ""),
+        "SetupPolicies": ("iam: AttachRolePolicy", ""),
     }),
     Need("the log group", _always, {
         "SetupLogs": ("logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource", ""),

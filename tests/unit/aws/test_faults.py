@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from _support.updating import ROOT
 from hypothesis import given
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from coiled_pulumi.aws import fault_table
 from coiled_pulumi.aws.faults import Fault, clean, explain, of, parse, redact, statement
+from coiled_pulumi.cli.app import app
 from coiled_pulumi.errors import CredentialsError, DeploymentError, UsageError
+from coiled_pulumi.spec import reference
 
 CASES = yaml.safe_load((Path(__file__).parent / "faults.yaml").read_text())
 #: Every code that a run of ours may meet.
@@ -42,6 +45,18 @@ def test_a_text_of_the_engine_is_explained(case):
     assert parse(case["text"]) == Fault(
         case["code"], case["what"], case["hint"], case["kind"], case.get("quota", "")
     )
+
+
+def test_hints_name_only_keys_and_commands_that_exist():
+    entries = [*fault_table.TABLE.values(), *(entry for _, entry in fault_table.ENDINGS)]
+    hints = {hint for entry in entries for hint in (entry.hint, *(seen[2] for seen in entry.seen))}
+    quoted = {text for hint in hints for text in re.findall(r"`([^`]+)`", hint)}
+    named = {text.split(":")[0] for text in quoted if not text.startswith("aws ")}
+    known = {key.text for key in reference.keys().values()}
+    verbs = set(typer.main.get_command(app).commands)
+
+    assert {name for name in named if not {name, f"clusters.NAME.{name}"} & known} == set()
+    assert {verb for hint in hints for verb in re.findall(r"coiled-pulumi ([a-z-]+)", hint)} - verbs == set()
 
 
 def test_every_code_has_a_case():

@@ -74,6 +74,15 @@ AFTER = f"the sentence stays and {SECRET} too"
     [
         ("key AKIAIOSFODNN7EXAMPLE is unknown", "key [...] is unknown"),
         ("ASIAIOSFODNN7EXAMPLE", "[...]"),
+        ("the secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY is bare", "the secret [...] is bare"),
+        (
+            "proxy http://ana:hunter2@proxy.example:3128/ refused",
+            "proxy http://[...]@proxy.example:3128/ refused",
+        ),
+        (
+            "commit 504820c0123456789abcdef0123456789abcdef0",
+            "commit 504820c0123456789abcdef0123456789abcdef0",
+        ),
         (f"secret_access_key={SECRET}, region=x", "secret_access_key=[...], region=x"),
         (f'"SecretAccessKey": "{SECRET}"', '"SecretAccessKey": [...]'),
         (f"PULUMI_ACCESS_TOKEN={SECRET} is set", "PULUMI_ACCESS_TOKEN=[...] is set"),

@@ -146,7 +146,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_written(file):
             "disk.sise: is not a known key; did you mean size",
             "disk.size: must be at least 8, got 1",
             "network: is no backend option, it is for the workspace's file alone; "
-            "coiled-pulumi set network...=VALUE",
+            "coiled-pulumi set network.KEY=VALUE",
             "regoin: is not a known key; did you mean region",
             "spot: must be true or false, got 'yes'",
             "use_efa: is not a known key; known are region, zone, ingress, spot, spot_on_demand_fallback, "
@@ -178,7 +178,33 @@ def test_the_same_option_twice_is_refused(file):
 def test_a_name_in_the_place_of_options_is_refused(file):
     with pytest.raises(UsageError, match="options are a mapping or keywords, got text"):
         coiled_pulumi.set_backend_options("dev", spot=True)
-    assert "backend: is not a known key" in _refusal(backend="gcp")
+    assert "backend: must be aws, got 'gcp'" in _refusal(backend="gcp")
+
+
+def test_what_no_file_can_have_is_refused(file):
+    assert "ingress: must be made of mappings, lists" in _refusal(ingress=[{"ports": range(3), "cidr": "me"}])
+    with pytest.raises(UsageError, match="options are a mapping or keywords"):
+        coiled_pulumi.set_backend_options([("spot", True)])
+    assert file.read_text() == FILE
+
+
+def test_what_is_for_another_place_is_told_with_that_place(file):
+    told = _refusal(n_workers=3, account="123456789012")
+    assert (
+        "n_workers: is no backend option, it is for one cluster; coiled-pulumi set clusters.NAME.n_" in told
+    )
+    assert (
+        "account: is no backend option, it is for the workspace's file alone; coiled-pulumi set account="
+        in told
+    )
+
+
+def test_the_errors_name_arguments_of_python(file, monkeypatch):
+    with pytest.raises(UsageError, match="workspace and file exclude each other"):
+        coiled_pulumi.set_backend_options(spot=True, workspace="dev", file=file)
+    monkeypatch.setattr(backend_options.target, "workspace_files", lambda _: {})
+    with pytest.raises(UsageError, match="or name it with file="):
+        coiled_pulumi.set_backend_options(spot=True)
 
 
 def test_the_workspace_is_found_as_the_command_line_finds_it(file, tmp_path):

@@ -434,3 +434,58 @@ def test_a_process_of_its_own(tmp_path, file, variables, told):
     )
 
     assert done.stdout.strip().replace(str(place), "FILE").split("|") == told
+
+
+def _explained_by_a_process(tmp_path, name, text, **variables):
+    """Read the configuration in a process of its own, as dask reads it when it is imported."""
+    (tmp_path / "dask").mkdir()
+    (tmp_path / "dask" / name).write_text(text)
+    program = (
+        "from coiled_pulumi.errors import SpecErrors\nfrom coiled_pulumi.spec import dask_config\n"
+        "try:\n    print(dask_config.read().options.model_dump(exclude_none=True))\n"
+        "except SpecErrors as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "DASK_CONFIG": str(tmp_path / "dask"), **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.replace(f"{tmp_path}{os.sep}", "").splitlines()
+
+
+def test_a_file_of_dasks_that_is_no_yaml_is_named(tmp_path):
+    (told,) = _explained_by_a_process(tmp_path, "coiled-pulumi.yaml", "coiled-pulumi:\n  region: [us\n")
+    assert told.startswith("dask/coiled-pulumi.yaml:2: is no YAML, so dask reads none of its files: expected")
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "told"),
+    [
+        ("coiled-pulumi: us-west-2\n", {}, "dask/ours.yaml:1: coiled-pulumi: must be a mapping with the key"),
+        ("coiled-pulumi:\n  region: us-west-2\n", {},
+         "dask/ours.yaml:2: coiled-pulumi.region: stands outside of backend-options; options stand under"),
+        ("coiled-pulumi:\n  regoin: us-west-2\n", {},
+         "dask/ours.yaml:2: coiled-pulumi.regoin: is not a known key; options stand under"),
+        ("", {"DASK_COILED_PULUMI__REGION": "us-west-2"},
+         "DASK_COILED_PULUMI__REGION: coiled-pulumi.region: stands outside of backend-options; options"),
+    ],
+)  # fmt: skip
+def test_what_stands_beside_our_section_is_told(tmp_path, text, variables, told):
+    (line,) = _explained_by_a_process(tmp_path, "ours.yaml", text, **variables)
+    assert line.startswith(told)
+
+
+@pytest.mark.parametrize("text", ["coiled: x\n", "coiled:\n  token: x\n", "coiled-pulumi:\n"])
+def test_what_is_coileds_alone_is_passed_over(tmp_path, text):
+    assert _explained_by_a_process(tmp_path, "coiled.yaml", text) == ["{}"]
+
+
+@pytest.mark.parametrize("name", ["REGION", "REGION_NAME"])
+def test_our_region_leaves_the_zone_of_coileds_section_behind(tmp_path, name):
+    text = "coiled:\n  backend-options:\n    region: eu-west-1\n    zone_name: eu-west-1b\n    spot: true\n"
+    variables = {f"DASK_COILED_PULUMI__BACKEND_OPTIONS__{name}": "us-west-2"}
+
+    found = _explained_by_a_process(tmp_path, "coiled.yaml", text, **variables)
+    assert found == [str({"region": "us-west-2", "spot": True})]
