@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,6 @@ import typer
 
 from coiled_pulumi.cli import options
 from coiled_pulumi.cli.console import Console
-from coiled_pulumi.errors import UsageError
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.notifications import Found, Notification, Subject
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 _INTERVAL = 2.0
 #: A look with --follow goes back so far: the log group is minutes behind at worst, and clocks differ. Seconds.
 _OVERLAP = 300.0
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def notifications(
@@ -42,7 +39,7 @@ def notifications(
     from coiled_pulumi.ops import notifications as ops
 
     console = Console(as_json=as_json)
-    first = moment(since, datetime.now(UTC)) if since else None
+    first = ops.moment(since, datetime.now(UTC)) if since else None
     subject = _subject(stack, file)
     found = ops.read(subject, cluster=cluster, since=first)
     _tell_unreached(console, found)
@@ -59,21 +56,6 @@ def notifications(
             _follow(console, subject, cluster, found)
         except KeyboardInterrupt:
             return
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """Read how long ago, as `2h`, or a time in ISO 8601, which is local without a zone.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text):
-        return now - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        hint = "as --since 2h, or --since 2026-11-23T12:00"
-        raise UsageError(f"--since is no time: '{text[:40]}'", hint) from None
 
 
 def line_of(notification: Notification, today: datetime) -> str:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 from coiled_pulumi import outputs
 from coiled_pulumi.aws import faults
 from coiled_pulumi.engine.lock import exclusive
-from coiled_pulumi.errors import CoiledPulumiError, DeadlineError, DeploymentError, UsageError
+from coiled_pulumi.errors import (
+    CoiledPulumiError,
+    DeadlineError,
+    DeploymentError,
+    NoSuchStackError,
+    UsageError,
+)
 from coiled_pulumi.ops import failures, stacks, target
 from coiled_pulumi.ops.engine_run import OnRows, Result
 from coiled_pulumi.ops.events import Progress, Row
@@ -75,69 +81,96 @@ def _shared(record: outputs.WorkspaceOutputs, declared: Mapping[str, Any]) -> Sh
 def _region(
     workspace: target.Place, wanted: Order, declared: Mapping[str, Any], perform: Perform, tell: Tell
 ) -> outputs.WorkspaceOutputs:
-    name = workspace.workspace
-    stack = region_stack(name, wanted.region)
-    place = target.beside(
-        name, stack, region=wanted.region, key="region", value=declared, state=target.state_home()
+    name, region = workspace.workspace, wanted.region
+    missing = _Missing(
+        stack=region_stack(name, region),
+        key="region",
+        output=outputs.KEY,
+        lack=f"region {region} has no network of {name}",
+        rights=f"`coiled-pulumi iam setup --region {region}`",
+        ways=f"start it in {wanted.record.region}",
     )
-    ways = f"start it in {wanted.record.region}"
-    lack = f"region {wanted.region} has no network of {name}"
-    _make(place, lack, f"`coiled-pulumi iam setup --region {wanted.region}`", ways, perform, tell)
-    return outputs.read(stacks.outputs_of(stack, place.project))
+    return outputs.read(_made(workspace, missing, region, declared, perform, tell))
 
 
 def _zone(
     workspace: target.Place, wanted: Order, record: outputs.WorkspaceOutputs, shared: Shared,
     declared: Mapping[str, Any], perform: Perform, tell: Tell,
 ) -> Mapping[str, str]:  # fmt: skip
-    name = workspace.workspace
-    known = sorted({key.partition("-")[2] for key in shared.subnets})
+    name, zone = workspace.workspace, wanted.zone
+    known = ", ".join(sorted({key.partition("-")[2] for key in shared.subnets}))
     if not record.route_tables:
-        msg = f"zone {wanted.zone} has no subnets in the existing network of {name}"
-        raise UsageError(
-            msg, f"add network.existing.subnets.{wanted.zone}, or take one of {', '.join(known)}"
+        msg = f"zone {zone} has no subnets in the existing network of {name}"
+        raise UsageError(msg, f"add network.existing.subnets.{zone}, or take one of {known}")
+    missing = _Missing(
+        stack=zone_stack(name, zone),
+        key="zone",
+        output=outputs.ZONE_KEY,
+        lack=f"zone {zone} has no subnets in {name}",
+        rights="`coiled-pulumi iam setup`",
+        ways=f"start it in one of {known}",
+    )
+    tables = dict(record.route_tables)
+    value = {"shared": dataclasses.asdict(shared), "declared": declared, "zone": zone, "tables": tables}
+    made = _made(workspace, missing, shared.region, value, perform, tell)
+    return made[outputs.ZONE_KEY]  # type: ignore[return-value]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Missing:
+    """A network that the workspace's file does not list.
+
+    Attributes:
+        stack: that makes it.
+        key: of the program's config.
+        output: of the stack, there once it was made whole.
+        lack: what is said as long as it is not there.
+        rights: the command that prints the rights to make it.
+        ways: what to do without it.
+    """
+
+    stack: str
+    key: str
+    output: str
+    lack: str
+    rights: str
+    ways: str
+
+
+def _made(
+    workspace: target.Place, missing: _Missing, region: str, value: object, perform: Perform, tell: Tell
+) -> dict[str, object]:
+    """Bring a network up, or find that it is up, and give its stack's outputs; without the right to, leave nothing."""
+    seen, state = _Seen(), target.state_home()
+    lock = target.lock_of(missing.stack, state=state)
+    with exclusive(lock, lambda _: tell(f"{missing.lack} yet; another start makes it, waiting")):
+        place = target.beside(
+            workspace.workspace, missing.stack, region=region, key=missing.key, value=value, state=state
         )
-    stack = zone_stack(name, wanted.zone)
-    value = {
-        "shared": dataclasses.asdict(shared),
-        "declared": declared,
-        "zone": wanted.zone,
-        "tables": dict(record.route_tables),
-    }
-    place = target.beside(
-        name, stack, region=shared.region, key="zone", value=value, state=target.state_home()
-    )
-    ways = f"start it in one of {', '.join(known)}"
-    _make(
-        place,
-        f"zone {wanted.zone} has no subnets in {name}",
-        "`coiled-pulumi iam setup`",
-        ways,
-        perform,
-        tell,
-    )
-    return stacks.outputs_of(stack, place.project)[outputs.ZONE_KEY]  # type: ignore[return-value]
 
+        def bring_up() -> Result:
+            return perform(f"up {place.stack}", lambda on: stacks.up(place, seen.watching(on)))
 
-def _make(place: target.Place, lack: str, rights: str, ways: str, perform: Perform, tell: Tell) -> None:
-    """Bring a network up, or find that it is up; without the right to, say so and leave nothing."""
-    seen = _Seen()
-    lock = place.config_file.with_name("lock")
-    with exclusive(lock, lambda _: tell(f"{lack} yet; another start makes it, waiting")):
         try:
-            _patiently(
-                lambda: perform(f"up {place.stack}", lambda on: stacks.up(place, seen.watching(on))),
-                lack,
-                tell,
-            )
+            _patiently(bring_up, missing.lack, tell)
         except DeploymentError as error:
-            denied = seen.denied()
-            _take_back(place, perform)
-            if not denied:
+            # Others stand on a network that was made whole once: whatever failed now, it stays.
+            if _outputs(place).get(missing.output) is None:
+                _take_back(place, perform)
+            if not (denied := seen.denied()):
                 raise
-            what = f"{lack}, and making it is not allowed: {denied[0]}"
-            hint = f"attach what {rights} prints, or {ways}"
+            what = f"{missing.lack}, and making it is not allowed: {denied[0]}"
+            hint = f"attach what {missing.rights} prints, or {missing.ways}"
             raise DeploymentError(what, hint) from error
+        return _outputs(place)
+
+
+def _outputs(place: target.Place) -> dict[str, object]:
+    """Give the outputs of a stack, none if there is no such stack."""
+    try:
+        return stacks.outputs_of(place.stack, place.project)
+    except NoSuchStackError:
+        return {}
 
 
 def _patiently(run: Callable[[], Result], lack: str, tell: Tell) -> Result:

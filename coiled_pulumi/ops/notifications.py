@@ -8,10 +8,11 @@ auto scaling groups, ends of instances). The same thing has the same id in all o
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from coiled_pulumi import outputs
@@ -41,6 +42,8 @@ __all__ = [
     "with_region",
 ]
 
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -64,7 +67,7 @@ class Found:
 
 
 def get_notifications(
-    workspace: str | None = None, *, cluster: str | None = None, since: datetime | None = None
+    workspace: str | None = None, *, cluster: str | None = None, since: datetime | str | None = None
 ) -> list[Notification]:
     """Give what happened to a workspace, oldest first.
 
@@ -75,15 +78,32 @@ def get_notifications(
         workspace: its name; may be left out where the project around the current folder has just one, or where this
             machine knows just one on the current backend.
         cluster: only what is about this cluster.
-        since: only what happened then or later; without a zone it is local time.
+        since: only what happened then or later, as a time or as text (`2h`, `3d`, `2026-11-23T12:00`); without a zone
+            it is local time.
 
     Raises:
         UsageError: which workspace is not clear, or it has no name that a workspace can have.
     """
-    found = read(find(workspace, Path.cwd()), cluster=cluster, since=since)
+    first = moment(since, datetime.now(UTC)) if isinstance(since, str) else since
+    found = read(find(workspace, Path.cwd()), cluster=cluster, since=first)
     if found.unreached:
         warnings.warn(f"only what this machine knows: {found.unreached}", stacklevel=2)
     return list(found.notifications)
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Read how long ago, as `2h`, or a time in ISO 8601, which is local without a zone.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if match := re.fullmatch(r"(\d{1,6})([smhdw])", text):
+        return now - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        hint = "write 2h or 3d, or 2026-11-23T12:00"
+        raise UsageError(f"since is no time: '{text[:40]}'", hint) from None
 
 
 def read(subject: Subject, *, cluster: str | None = None, since: datetime | None = None) -> Found:

@@ -11,6 +11,7 @@ from coiled_pulumi import catalog
 from coiled_pulumi.catalog import choose
 from coiled_pulumi.spec import dask_config, load
 from coiled_pulumi.spec.logs import RETENTION_DAYS
+from coiled_pulumi.spec.rules import NAT_INSTANCE_TYPE
 from coiled_pulumi.spec.workspace import Workspace
 from coiled_pulumi.values import RESERVED_PREFIXES, SLUG, region_of, zone_letter
 
@@ -135,6 +136,9 @@ def workspaces(draw) -> dict:
     zones = draw(st.lists(st.sampled_from(known), min_size=1, unique=True).filter(_any_has_defaults))
     usable = [zone for zone in zones if _has_defaults(zone)]
     zone = draw(st.sampled_from(usable))
+    offered = catalog.offered(region)
+    small = offered is None or zone[-1] in offered.get(NAT_INSTANCE_TYPE, "")
+    ways = ["gateway", "per-zone", "none", *(["instance"] if small else [])]
     return draw(options()) | {
         "name": draw(slugs),
         "region": region,
@@ -142,7 +146,7 @@ def workspaces(draw) -> dict:
         "network": {
             "cidr": draw(network_blocks()),
             "zones": zones,
-            "nat": draw(st.sampled_from(["gateway", "per-zone", "instance", "none"])),
+            "nat": draw(st.sampled_from(ways)),
         },
         "ingress": draw(ingress),
         "iam": {"s3": draw(st.sampled_from([[], [{"bucket": "data-lake", "access": "read-write"}]]))},

@@ -14,9 +14,10 @@ import pytest
 
 import coiled_pulumi
 from coiled_pulumi.aws import notifications as aws
-from coiled_pulumi.cli.notifications import line_of, moment
+from coiled_pulumi.cli.notifications import line_of
 from coiled_pulumi.errors import UsageError
 from coiled_pulumi.ops import journal
+from coiled_pulumi.ops.notifications import moment
 
 FILE = ("--file", "solo.yaml")
 NOTE = "note: only what this machine knows: "
@@ -192,7 +193,7 @@ def test_the_name_is_enough_for_who_has_no_file(cli, pulumi, tmp_path, monkeypat
     [
         ([], "no workspace here, and nothing was run from this machine"),
         (["--stack", "../x"], "'../x' is not the name of a workspace"),
-        (["--stack", "x", "--since", "yesterday"], "--since is no time: 'yesterday'"),
+        (["--stack", "x", "--since", "yesterday"], "since is no time: 'yesterday'"),
     ],
 )
 def test_what_makes_no_sense_is_exit_code_2(cli, words, what):

@@ -111,7 +111,7 @@ def test_the_record_of_outputs_is_complete(dev):
     assert {key: record[key] for key in ("name", "region", "version", "log_group", "instance_profile")} == {
         "name": "dev",
         "region": "us-east-1",
-        "version": 1,
+        "version": 2,
         "log_group": "dev",
         "instance_profile": "dev",
     }
