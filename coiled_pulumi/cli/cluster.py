@@ -61,7 +61,11 @@ def start(
     no_preflight: options.NoPreflight = False,
     no_wait: NoWait = False,
 ) -> None:
-    """Start a cluster on the workspace's network; nothing of the workspace's own stack is locked or changed."""
+    """Start a cluster on the workspace's network; nothing of the workspace's own stack is locked or changed.
+
+    A cluster of that name that is up as asked is completed where something of it is missing; one that is up otherwise
+    is left alone, and told.
+    """
     from coiled_pulumi.ops import clusters
 
     console = Console(as_json=as_json)

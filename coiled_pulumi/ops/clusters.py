@@ -22,7 +22,7 @@ from coiled_pulumi.ops import grounds, stacks, target
 from coiled_pulumi.ops.engine_run import OnRows, Result
 from coiled_pulumi.plan import beside, model
 from coiled_pulumi.plan.build import cluster_stack, region_stack
-from coiled_pulumi.spec import dask_config, load
+from coiled_pulumi.spec import aliases, dask_config, load
 from coiled_pulumi.spec.settled import settle, with_config
 
 #: Runs an operation of the engine under a title, in whatever view the caller has.
@@ -104,7 +104,7 @@ def start(
         _alone(cluster_stack(workspace.workspace, name), tell),
     ):
         if known or _is_up(workspace, wanted):
-            tell(f"cluster {name} is up already; where it differs from what is asked now, it is changed")
+            tell(f"cluster {name} is up already; what is missing of it is made")
         place = _place(workspace, name, shared.region, _config(shared, declared, name, wanted.cluster))
         try:
             return place, perform(f"start {name}", lambda on: stacks.up(place, on))
@@ -238,7 +238,7 @@ def _is_up(workspace: target.Place, wanted: Order) -> bool:
     """Tell whether there is a cluster of that name, whole or not.
 
     Raises:
-        UsageError: there is, and not where it is wanted: nobody who names a cluster means to lose it.
+        UsageError: there is, elsewhere or with other settings: nobody who names a cluster means to lose it.
     """
     stack = cluster_stack(workspace.workspace, wanted.name)
     try:
@@ -248,6 +248,12 @@ def _is_up(workspace: target.Place, wanted: Order) -> bool:
     region = record.region if record else _region_of(workspace, stack, wanted.region)
     zone = record.cluster.zone if record else wanted.zone
     if (region, zone) == (wanted.region, wanted.zone):
+        if record and _settings(record.config["cluster"]) != _settings(wanted.cluster):
+            raise UsageError(
+                f"cluster {wanted.name} of {workspace.workspace} is up with other settings",
+                f"coiled-pulumi cluster scale {wanted.name} N gives it more or fewer workers; else take another name, "
+                f"or first: coiled-pulumi cluster stop {wanted.name}",
+            )
         return bool(record)
     there, asked = (zone, wanted.zone) if region == wanted.region else (region, wanted.region)
     flags = f"--region {region} --zone {zone}" if record and region != workspace.region else f"--zone {zone}"
@@ -257,6 +263,12 @@ def _is_up(workspace: target.Place, wanted: Order) -> bool:
         f"cluster {wanted.name} of {workspace.workspace} is in {there} and does not move to {asked}",
         f"add {flags}, take another name, or first: coiled-pulumi cluster stop {wanted.name}",
     )
+
+
+def _settings(cluster: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what was asked for besides where: that is compared by what it comes to."""
+    made = aliases.options(cluster, (), aliases.Normal(None))
+    return {key: value for key, value in made.items() if key not in ("region", "zone")}
 
 
 def _region_of(workspace: target.Place, stack: str, otherwise: str = "") -> str:

@@ -128,6 +128,8 @@ def test_a_workspace_that_is_down_has_no_orders(pulumi, solo):
          "add --zone us-east-1a, take"),
         ("mine", {"region": "eu-west-1"}, "mine of solo is in us-east-1 and does not move to eu-west-1",
          "add --zone us-east-1a, take"),
+        ("mine", {"n_workers": 9}, "mine of solo is up with other settings",
+         "coiled-pulumi cluster scale mine N gives it"),
         ("half", {"region": "eu-west-1"}, "half of solo is in us-east-1 and does not move to eu-west-1",
          "add --region us-east-1, take"),
     ],
