@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from coiled_pulumi import catalog
-from coiled_pulumi.catalog import InstanceFacts
+from coiled_pulumi.catalog import InstanceFacts, files
 
 Architecture = Literal["x86_64", "arm64"]
 
@@ -74,6 +74,7 @@ def around(memory: float) -> tuple[float, float]:
     return memory * BELOW, memory * ABOVE
 
 
+@files.cached
 def choose(wish: Wish, *, region: str, zone: str | None = None, most: int = 8) -> tuple[str, ...]:
     """Give the types that fit, best first; empty where none does.
 
