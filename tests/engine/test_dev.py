@@ -50,7 +50,8 @@ def test_one_network_with_a_subnet_pair_for_every_zone(dev):
         for index, zone in enumerate(ZONES)
         for block in (f"10.10.{32 * index}.0/19", f"10.10.{224 + 4 * index}.0/22")
     )
-    tables = {table["Tags"][0]["Value"]: table for table in ours(ec2.describe_route_tables()["RouteTables"])}
+    found = ours(ec2.describe_route_tables()["RouteTables"])
+    tables = {tags_of(table)["Name"]: table for table in found}
     assert len(tables) == 2
     ways = {
         tags_of(table)["Name"]: next(
