@@ -93,3 +93,16 @@ def inject(*faults: Fault) -> Watcher:
         return None
 
     return watch
+
+
+def shut(region: str) -> Watcher:
+    """Tell of one region that it is not enabled; AWS answers nothing in such a one, and so nobody may ask there."""
+    row = f"<regionName>{region}</regionName><optInStatus>not-opted-in</optInStatus>"
+    body = f"<DescribeRegionsResponse><regionInfo><item>{row}</item></regionInfo></DescribeRegionsResponse>"
+
+    def watch(call: Seen) -> Answer | None:
+        if call.name == "ec2:DescribeRegions":
+            return Answer("200 OK", (("Content-Type", "text/xml"),), body.encode())
+        return None
+
+    return watch

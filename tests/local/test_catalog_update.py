@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _support.recorder import Recorder
+from _support.refusals import shut
 
 from coiled_pulumi.catalog import files
 from coiled_pulumi.local import daemon
@@ -18,10 +20,10 @@ from coiled_pulumi.local import daemon
 def run(aws: Any, tmp_path: Path) -> Any:
     environment = daemon.applied(aws.record) | {"XDG_DATA_HOME": str(tmp_path)}
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "coiled_pulumi", "catalog", *arguments]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command, env=environment | env, capture_output=True, text=True, timeout=120, check=False
         )
 
     return run
@@ -61,8 +63,9 @@ def test_copies_are_used_from_then_on(run: Any, tmp_path: Path) -> None:
     assert "data" in Path(shown["files"][4]["path"]).parts
 
 
-def test_a_region_that_is_off(run: Any, tmp_path: Path) -> None:
-    done = run("update", "--region", "ap-east-1")
+def test_a_region_that_is_off(aws: Any, run: Any, tmp_path: Path) -> None:
+    with Recorder(aws.record.port, watchers=[shut("ap-east-1")]).listening() as recorder:
+        done = run("update", "--region", "ap-east-1", AWS_ENDPOINT_URL=recorder.endpoint)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

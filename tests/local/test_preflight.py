@@ -6,12 +6,12 @@ import json
 import pytest
 from _support import on_aws
 from _support.recorder import Recorder
+from _support.refusals import shut
 
 from coiled_pulumi.aws import session
 from coiled_pulumi.cli import app
 from coiled_pulumi.errors import CredentialsError, DeploymentError
 from coiled_pulumi.local import control
-from coiled_pulumi.local.answers import Answer
 from coiled_pulumi.ops import preflight
 from coiled_pulumi.ops.findings import Finding
 from coiled_pulumi.plan import model
@@ -350,16 +350,7 @@ def test_a_region_that_is_not_enabled_is_told_before_anything_else(aws, monkeypa
     plan = build(parse("name: lab\nregion: ap-east-1\n", source="lab.yaml").workspace)
     assert "region-not-enabled" not in codes(plan)
 
-    def shut(call):
-        if call.name != "ec2:DescribeRegions":
-            return None
-        row = "<regionName>ap-east-1</regionName><optInStatus>not-opted-in</optInStatus>"
-        body = (
-            f"<DescribeRegionsResponse><regionInfo><item>{row}</item></regionInfo></DescribeRegionsResponse>"
-        )
-        return Answer("200 OK", (("Content-Type", "text/xml"),), body.encode())
-
-    with Recorder(aws.record.port, watchers=[shut]).listening() as recorder:
+    with Recorder(aws.record.port, watchers=[shut("ap-east-1")]).listening() as recorder:
         monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.endpoint)
         session.client.cache_clear()
         (finding,) = preflight.examine(plan)
