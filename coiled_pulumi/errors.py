@@ -19,7 +19,7 @@ The exit codes are Pulumi's own (pulumi/pulumi, `cmd/exit_codes.go`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: More problems than this are counted, not listed.
 MAX_PROBLEMS = 20
@@ -71,9 +71,14 @@ class CredentialsError(CoiledPulumiError):
 
 
 class DeploymentError(CoiledPulumiError):
-    """The engine or AWS refused an operation."""
+    """The engine or AWS refused an operation.
+
+    Attributes:
+        faults: what AWS said, explained (`aws.faults.Fault`), where a run of the engine failed.
+    """
 
     exit_code = 4
+    faults: tuple[Any, ...] = ()
 
 
 class PolicyError(DeploymentError):

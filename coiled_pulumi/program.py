@@ -20,7 +20,7 @@ from coiled_pulumi import me, outputs
 from coiled_pulumi.errors import CoiledPulumiError, Problem, SpecErrors
 from coiled_pulumi.plan import beside, firewall, model
 from coiled_pulumi.plan.build import build
-from coiled_pulumi.spec import dask_config, load
+from coiled_pulumi.spec import load
 
 if TYPE_CHECKING:
     from coiled_pulumi.components.cluster import Cluster
@@ -56,15 +56,13 @@ async def _workspace(value: object) -> dict[str, Any]:
 
 async def _region(value: Mapping[str, Any]) -> dict[str, Any]:
     """Make a workspace's network in a further region; it exports the same record as the workspace."""
-    spec = load.validate(dict(value), source="the workspace", config=dask_config.NOTHING).workspace
+    spec = load.declared(value)
     return await render(firewall.resolve_me(build(spec, extension=True), me.address))
 
 
 async def _cluster(value: Mapping[str, Any]) -> dict[str, Any]:
     shared = model.Shared(**value["shared"])
-    declared = load.validate(
-        dict(value["declared"]), source="the workspace", config=dask_config.NOTHING
-    ).workspace
+    declared = load.declared(value["declared"])
     name = value["name"]
     spec = load.validate_cluster(name, value["cluster"], workspace=declared)
     plan = beside.build_cluster(shared, declared, name, spec)
@@ -74,9 +72,7 @@ async def _cluster(value: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _zone(value: Mapping[str, Any]) -> dict[str, Any]:
     shared = model.Shared(**value["shared"])
-    declared = load.validate(
-        dict(value["declared"]), source="the workspace", config=dask_config.NOTHING
-    ).workspace
+    declared = load.declared(value["declared"])
     return await render_zone(beside.build_zone(shared, declared, value["zone"], value["tables"]))
 
 

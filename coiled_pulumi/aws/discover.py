@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -122,7 +122,7 @@ def machines(*, region: str, profile: str | None = None) -> tuple[Machine, ...]:
 
 
 def _machine(row: dict[str, Any]) -> Machine:
-    tags = _tags(row)
+    tags = tags_of(row)
     return Machine(
         row["InstanceId"],
         row["InstanceType"],
@@ -157,7 +157,7 @@ def subnets(filters: dict[str, str], *, region: str, profile: str | None = None)
             row["AvailabilityZone"],
             row["CidrBlock"],
             row["AvailableIpAddressCount"],
-            _tags(row).get("Name", ""),
+            tags_of(row).get("Name", ""),
         )
         for row in rows
     )
@@ -168,7 +168,7 @@ def groups(filters: dict[str, str], *, region: str, profile: str | None = None) 
     rows = _pages(
         "ec2", "describe_security_groups", "SecurityGroups", region, profile, Filters=_filters(filters)
     )
-    return {_tags(row).get("Name", ""): row["GroupId"] for row in rows}
+    return {tags_of(row).get("Name", ""): row["GroupId"] for row in rows}
 
 
 def ways_out(vpc: str, *, region: str, profile: str | None = None) -> dict[str, str]:
@@ -211,7 +211,7 @@ def counts(*, region: str, profile: str | None = None) -> Counts:
         addresses = client.describe_addresses()["Addresses"]
     gateways = _pages("ec2", "describe_nat_gateways", "NatGateways", region, profile, Filter=states)
     vpcs = tuple(_pages("ec2", "describe_vpcs", "Vpcs", region, profile))
-    ours = (_tags(row).get(f"{_TAG}workspace", "") for row in vpcs)
+    ours = (tags_of(row).get(f"{_TAG}workspace", "") for row in vpcs)
     zones = {subnet.id: subnet.zone for subnet in subnets({}, region=region, profile=profile)}
     standing = tuple(zones.get(row["SubnetId"], "") for row in gateways)
     return Counts(len(vpcs), len(addresses), standing, tuple(name for name in ours if name))
@@ -254,5 +254,6 @@ def _filters(filters: dict[str, str]) -> list[dict[str, Any]]:
     return [{"Name": name, "Values": [value]} for name, value in filters.items()]
 
 
-def _tags(row: dict[str, Any]) -> dict[str, str]:
+def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Give the tags of a resource as EC2 and its scaling groups tell of them."""
     return {tag["Key"]: tag["Value"] for tag in row.get("Tags", [])}

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from coiled_pulumi.aws import faults, session, workers
+from coiled_pulumi.aws.discover import tags_of
 
 Source = Literal["engine", "scaling", "instance", "preflight", "cli"]
 Level = Literal["info", "warning", "error"]
@@ -132,7 +133,7 @@ def _of_groups(workspace: str, region: str) -> Iterator[Notification]:
         pages = client.get_paginator("describe_auto_scaling_groups").paginate(Filters=mine)
         groups = [group for page in pages for group in page["AutoScalingGroups"]]
     for group in groups:
-        cluster = _tags(group).get(f"{_PREFIX}cluster", "")
+        cluster = tags_of(group).get(f"{_PREFIX}cluster", "")
         with session.told():
             answer = client.describe_scaling_activities(
                 AutoScalingGroupName=group["AutoScalingGroupName"], MaxRecords=100
@@ -188,7 +189,7 @@ def of_instance(instance: Mapping[str, Any], workspace: str, now: datetime) -> N
     code, said = reason.get("Code", ""), reason.get("Message", "")
     if not code or code in ("Client.UserInitiatedShutdown", "Client.UserInitiatedHibernate"):
         return None
-    tags = _tags(instance)
+    tags = tags_of(instance)
     role = tags.get(f"{_PREFIX}role", "instance")
     when = re.search(
         r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)", instance.get("StateTransitionReason", "")
@@ -203,7 +204,3 @@ def of_instance(instance: Mapping[str, Any], workspace: str, now: datetime) -> N
         f"a {role} ended: {fault.what}",
         resource=instance["InstanceId"], hint=fault.hint, same_as=f"{instance['InstanceId']} {code}",
     )  # fmt: skip
-
-
-def _tags(resource: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

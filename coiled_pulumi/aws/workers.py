@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from coiled_pulumi.aws import capacity, faults, session
 from coiled_pulumi.aws.capacity import Activity, Counted, Seen, TakeOnDemand, Workers
+from coiled_pulumi.aws.discover import tags_of
 
 #: How long is waited in all, in seconds: AWS's own limit for the launch of one instance is about as long.
 DEADLINE: Final = 600.0
@@ -119,7 +120,7 @@ def _groups(client: Any, names: list[str]) -> tuple[dict[str, dict[str, Any]], d
 
 def _seen(group: Mapping[str, Any], launched: tuple[Activity, ...]) -> Seen:
     members = group.get("Instances", [])
-    tags = {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+    tags = tags_of(group)
     return Seen(
         desired=group["DesiredCapacity"],
         in_service=sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,6 @@ from coiled_pulumi.errors import UsageError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from coiled_pulumi.ops.clusters import Perform
     from coiled_pulumi.ops.engine_run import Result
     from coiled_pulumi.ops.target import Place
 
@@ -75,7 +75,7 @@ def start(
     place, result = clusters.start(
         workspace,
         order,
-        perform=_perform(console),
+        perform=functools.partial(operate.perform, console),
         tell=console.note,
         check=lambda plan: (
             None if no_preflight else preflight.require_plan(console, plan, undone="no machine was started")
@@ -98,7 +98,9 @@ def scale(
 
     console = Console(as_json=as_json)
     workspace = options.target(stack, file)
-    place, result = clusters.scale(workspace, name, n_workers, perform=_perform(console), tell=console.note)
+    place, result = clusters.scale(
+        workspace, name, n_workers, perform=functools.partial(operate.perform, console), tell=console.note
+    )
     _finish(console, "scale", place, result, wait=not no_wait)
 
 
@@ -116,7 +118,9 @@ def stop(
     console = Console(as_json=as_json)
     workspace = options.target(stack, file)
     operate.confirm(console, f"Delete cluster {name} of {workspace.stack}?", yes=yes)
-    place, result = clusters.stop(workspace, name, perform=_perform(console), tell=console.note)
+    place, result = clusters.stop(
+        workspace, name, perform=functools.partial(operate.perform, console), tell=console.note
+    )
     operate.show(console, "stop", place, result)
 
 
@@ -171,17 +175,13 @@ def _row(name: str, origin: str, region: str, cluster: Any) -> dict[str, Any]:
     return {"name": name, "from": origin, "region": region, "state": "up", **dataclasses.asdict(cluster)}
 
 
-def _perform(console: Console) -> Perform:
-    return lambda title, operation: operate.perform(console, title, operation)
-
-
 def _wanted(settings: list[str], **flags: Any) -> dict[str, Any]:
     """Put flags and `--set KEY=VALUE` together into what a cluster of the file would have; values are YAML.
 
     Raises:
         UsageError: a setting has another form, or says again what was said.
     """
-    from coiled_pulumi.spec import reference
+    from coiled_pulumi.spec import changes, reference
 
     wanted: dict[Any, Any] = {key: value for key, value in flags.items() if value is not None}
     for setting in settings:
@@ -199,7 +199,7 @@ def _wanted(settings: list[str], **flags: Any) -> dict[str, Any]:
                 raise UsageError(f"--set {path}: {key} has a value already")
         if keys[-1] in level:
             raise UsageError(f"{path} is given twice")
-        level[keys[-1]] = _value(path, text)
+        level[keys[-1]] = changes.value_of(text, called=f"--set {path}", hint="quote it for the shell")
     return {key: _lists(key, part) for key, part in wanted.items()}
 
 
@@ -213,15 +213,3 @@ def _lists(name: str, value: Any) -> Any:
     if wrong := [key for key in made if isinstance(key, int)]:
         raise UsageError(f"--set {name}[{max(wrong)}]: there is none before it", f"{name}[0] is the first")
     return made
-
-
-def _value(path: str, text: str) -> Any:
-    from coiled_pulumi.spec import yaml12
-
-    try:
-        document = yaml12.read(text)
-    except yaml12.Unreadable as error:
-        raise UsageError(f"--set {path}: {error.problems[0].what}", "quote it for the shell") from None
-    if document.problems:
-        raise UsageError(f"--set {path}: {document.problems[0].what}")
-    return document.value

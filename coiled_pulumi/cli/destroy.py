@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated
 
 import typer
@@ -36,9 +37,7 @@ def destroy(
         known = ", ".join([*target.loaded.workspace.clusters, *beside]) or "none"
         question = f"Delete everything of {target.stack} (clusters: {known}), its logs included?"
         operate.confirm(console, question, yes=yes)
-        clusters.clear(
-            target, perform=lambda title, run: operate.perform(console, title, run), tell=console.note
-        )
+        clusters.clear(target, perform=functools.partial(operate.perform, console), tell=console.note)
     tense = "planned" if preview_only else "done"
     result = operate.perform(
         console,

@@ -76,15 +76,13 @@ def instance(
 
 def _planned(stack: str | None, file: options.File, region: str | None) -> Workspace:
     from coiled_pulumi.plan.build import build
-    from coiled_pulumi.spec import dask_config
-    from coiled_pulumi.spec.load import validate
+    from coiled_pulumi.spec.load import declared
     from coiled_pulumi.spec.settled import settle
 
     workspace = options.load(stack, file).workspace
     if region is None or region == settle(workspace).region:
         return build(workspace)
-    there = validate(workspace.elsewhere(region), source="--region", config=dask_config.NOTHING)
-    return build(there.workspace, extension=True)
+    return build(declared(workspace.elsewhere(region), source="--region"), extension=True)
 
 
 def _print(

@@ -75,8 +75,10 @@ def _subject(stack: str | None, file: Path | None) -> Subject:
 
     if file is None:
         return ops.find(stack, Path.cwd())
+    from coiled_pulumi.spec.settled import settle
+
     workspace = options.load(stack, file).workspace
-    return ops.with_region(workspace.name, ops.region_of(workspace))
+    return ops.with_region(workspace.name, settle(workspace).region)
 
 
 def _follow(console: Console, subject: Subject, cluster: str | None, found: Found) -> None:

@@ -61,8 +61,8 @@ def order(workspace: target.Place, name: str, wanted: Mapping[str, Any]) -> Orde
         raise _of_the_file(name, record.name)
     # The region of what is up, and not of whoever asks: a silent file leaves it to the configuration of who ran `up`.
     said = dict(record.declared) | {"region": record.region}
-    made = load.validate(said, source=f"workspace {record.name}", config=dask_config.NOTHING)
-    declared = with_config(made.workspace, dask_config.read().options)
+    made = load.declared(said, source=f"workspace {record.name}")
+    declared = with_config(made, dask_config.read().options)
     cluster = load.validate_cluster(name, dict(wanted), workspace=declared)
     settled = settle(declared, cluster)
     return Order(
@@ -125,8 +125,7 @@ def scale(
     record = require(workspace, name)
     config = dict(record.config)
     config["cluster"] = {**config["cluster"], "n_workers": n_workers}
-    declared = load.validate(dict(config["declared"]), source="the workspace", config=dask_config.NOTHING)
-    load.validate_cluster(name, config["cluster"], workspace=declared.workspace)
+    load.validate_cluster(name, config["cluster"], workspace=load.declared(config["declared"]))
     with (
         _told("the same command goes on from here"),
         _alone(cluster_stack(workspace.workspace, name), tell),
@@ -168,9 +167,10 @@ def names(workspace: target.Place) -> list[str]:
 
 def clear(workspace: target.Place, *, perform: Perform, tell: Tell) -> None:
     """Delete every cluster beside the file, and every network that was made for them."""
-    for name in names(workspace):
+    there = stacks.stacks_of(workspace)
+    for name in filter(None, (_name(workspace, stack) for stack in there)):
         stop(workspace, name, perform=perform, tell=tell)
-    for stack in stacks.stacks_of(workspace):
+    for stack in (one for one in there if not _name(workspace, one)):
         rest = stack.removeprefix(f"{workspace.workspace}.")
         kind, _, where = rest.partition(".")
         region = where if kind == "region" else workspace.region
@@ -277,7 +277,7 @@ def _region_of(workspace: target.Place, stack: str, otherwise: str = "") -> str:
 
 
 def _planned(shared: grounds.Shared, declared: Mapping[str, Any], wanted: Order) -> model.Workspace:
-    made = load.validate(dict(declared), source="the workspace", config=dask_config.NOTHING).workspace
+    made = load.declared(declared)
     spec = load.validate_cluster(wanted.name, dict(wanted.cluster), workspace=made)
     return beside.as_workspace(beside.build_cluster(shared, made, wanted.name, spec))
 

@@ -73,9 +73,11 @@ def failure(code: int, progress: Progress, text: str, *, verb: str = "up") -> Co
     hint = "\n".join(dict.fromkeys(fault.hint for fault in met if fault.hint)) or _hint(progress, what)
     if any(fault.kind == "credentials" for fault in met):
         return _unsigned(met, progress, what, hint, verb)
-    if code in _BY_CODE:
-        return _BY_CODE[code](what, hint)
-    return DeploymentError(what, hint) if progress.rows else CoiledPulumiError(what, hint)
+    kind = _BY_CODE.get(code) or (DeploymentError if progress.rows else CoiledPulumiError)
+    error = kind(what, hint)
+    if isinstance(error, DeploymentError):
+        error.faults = tuple(met)
+    return error
 
 
 def unwrapped(diagnostic: Diagnostic) -> str:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from coiled_pulumi import outputs
-from coiled_pulumi.aws import faults
 from coiled_pulumi.engine.lock import exclusive
 from coiled_pulumi.errors import (
     CoiledPulumiError,
@@ -23,13 +22,12 @@ from coiled_pulumi.errors import (
     NoSuchStackError,
     UsageError,
 )
-from coiled_pulumi.ops import failures, stacks, target
-from coiled_pulumi.ops.engine_run import OnRows, Result
-from coiled_pulumi.ops.events import Progress, Row
+from coiled_pulumi.ops import stacks, target
+from coiled_pulumi.ops.engine_run import Result
 from coiled_pulumi.plan.build import region_stack, zone_stack
 from coiled_pulumi.plan.model import Shared
 from coiled_pulumi.plan.network import subnet_key
-from coiled_pulumi.spec import dask_config, load
+from coiled_pulumi.spec import load
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.clusters import Order, Perform, Tell
@@ -51,8 +49,7 @@ def stand(
     """
     record, declared = wanted.record, dict(wanted.declared)
     if wanted.region != record.region:
-        made = load.validate(declared, source="the workspace", config=dask_config.NOTHING).workspace
-        declared = made.elsewhere(wanted.region)
+        declared = load.declared(declared).elsewhere(wanted.region)
         record = _region(workspace, wanted, declared, perform, tell)
     shared = _shared(record, declared)
     if not _has(shared.subnets, wanted):
@@ -141,7 +138,7 @@ def _made(
     workspace: target.Place, missing: _Missing, region: str, value: object, perform: Perform, tell: Tell
 ) -> dict[str, object]:
     """Bring a network up, or find that it is up, and give its stack's outputs; without the right to, leave nothing."""
-    seen, state = _Seen(), target.state_home()
+    state = target.state_home()
     lock = target.lock_of(missing.stack, state=state)
     with exclusive(lock, lambda _: tell(f"{missing.lack} yet; another start makes it, waiting")):
         place = target.beside(
@@ -149,7 +146,7 @@ def _made(
         )
 
         def bring_up() -> Result:
-            return perform(f"up {place.stack}", lambda on: stacks.up(place, seen.watching(on)))
+            return perform(f"up {place.stack}", lambda on: stacks.up(place, on))
 
         try:
             _patiently(bring_up, missing.lack, tell)
@@ -157,7 +154,8 @@ def _made(
             # Others stand on a network that was made whole once: whatever failed now, it stays.
             if _outputs(place).get(missing.output) is None:
                 _take_back(place, perform)
-            if not (denied := seen.denied()):
+            denied = [fault.what for fault in error.faults if fault.kind == "rights"]
+            if not denied:
                 raise
             what = f"{missing.lack}, and making it is not allowed: {denied[0]}"
             hint = f"attach what {missing.rights} prints, or {missing.ways}"
@@ -198,24 +196,3 @@ def _take_back(place: target.Place, perform: Perform) -> None:
     with contextlib.suppress(CoiledPulumiError):
         perform(f"take back {place.stack}", lambda on: stacks.destroy(place, on))
         stacks.remove(place)
-
-
-class _Seen:
-    """What the engine reported until it failed."""
-
-    def __init__(self) -> None:
-        self._progress = Progress()
-
-    def watching(self, on_rows: OnRows) -> OnRows:
-        """Wrap who is told of events."""
-
-        def watched(progress: Progress, rows: list[Row]) -> None:
-            self._progress = progress
-            on_rows(progress, rows)
-
-        return watched
-
-    def denied(self) -> list[str]:
-        """Give what AWS said about rights that are missing."""
-        met = [faults.parse(failures.unwrapped(one)) for one in self._progress.errors]
-        return [fault.what for fault in met if fault is not None and fault.kind == "rights"]

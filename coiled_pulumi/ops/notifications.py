@@ -22,8 +22,9 @@ from coiled_pulumi.aws.notifications import Notification, redact, to_data
 from coiled_pulumi.errors import CoiledPulumiError, UsageError
 from coiled_pulumi.ops import journal, target
 from coiled_pulumi.ops.engine_run import query
-from coiled_pulumi.ops.run_record import Run, keep, note, push, recorded, region_of
+from coiled_pulumi.ops.run_record import Run, keep, note, push, recorded
 from coiled_pulumi.spec import load
+from coiled_pulumi.spec.settled import settle
 
 __all__ = [
     "Found",
@@ -37,7 +38,6 @@ __all__ = [
     "read",
     "recorded",
     "redact",
-    "region_of",
     "to_data",
     "with_region",
 ]
@@ -156,7 +156,7 @@ def find(workspace: str | None, folder: Path) -> Subject:
     if regions := journal.of(name).regions():
         return Subject(name, regions)
     if name in files:
-        return with_region(name, region_of(load.load(files[name]).workspace))
+        return with_region(name, settle(load.load(files[name]).workspace).region)
     return Subject(name, _exported_region(name))
 
 

@@ -16,8 +16,6 @@ from coiled_pulumi.aws.notifications import Level, Notification, Source
 from coiled_pulumi.errors import CancelledError, CoiledPulumiError
 from coiled_pulumi.ops import failures, journal
 from coiled_pulumi.ops.events import Progress, Row, name_of
-from coiled_pulumi.spec.settled import settle
-from coiled_pulumi.spec.workspace import Workspace
 
 OnRows = Callable[[Progress, list[Row]], None]
 
@@ -145,11 +143,6 @@ def push(workspace: str, region: str) -> None:
     for one in {region: None} | dict.fromkeys(kept.regions()):
         with contextlib.suppress(CoiledPulumiError, OSError):
             kept.push(one)
-
-
-def region_of(workspace: Workspace) -> str:
-    """Give the region that a workspace file comes to."""
-    return settle(workspace).region
 
 
 def cluster_of(progress: Progress, urn: str, workspace: str) -> str:

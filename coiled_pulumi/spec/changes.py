@@ -43,13 +43,13 @@ def changed(
     except yaml12.Unreadable as error:
         raise SpecErrors(source, error.problems) from None
     if cluster is not None:
-        reference.require_cluster(cluster, reference.lookup(value, ("clusters",)), source)
+        reference.require_cluster(cluster, yaml12.lookup(value, ("clusters",)), source)
     normal = aliases.normal(value)
     made: dict[Path, object] = {}
     problems = list(before)
     for path, new in wanted.items():
         ours = reference.canonical(path)
-        if new is None and reference.lookup(value, path) is None:
+        if new is None and yaml12.lookup(value, path) is None:
             problems += _unknown(ours)  # taking out what cannot be there is a mistake
         made[(*at, *normal.back(ours))] = REMOVED if new is None else _item(normal, ours, new)
     after = edit.set_values(text, made, source=source)
@@ -105,14 +105,28 @@ def settings(texts: list[str], *, cluster: str = "") -> dict[Path, object]:
         path = (*(("clusters", cluster) if cluster else ()), *reference.split(key.strip()))
         if any(_overlap(reference.canonical(path), reference.canonical(other)) for other in found):
             raise UsageError(f"{key} is given twice")
-        try:
-            document = yaml12.read(value)
-        except yaml12.Unreadable as error:
-            raise UsageError(f"{key}: {error.problems[0].what}", "quote it") from None
-        if document.problems:
-            raise UsageError(f"{key}: {document.problems[0].what}")
-        found[path] = document.value
+        found[path] = value_of(value, called=key, hint="quote it")
     return found
+
+
+def value_of(text: str, *, called: str, hint: str) -> object:
+    """Read a value as YAML.
+
+    Args:
+        text: as typed.
+        called: what it is the value of, in errors.
+        hint: what to do about a text that is no YAML.
+
+    Raises:
+        UsageError: it is none, or says a key twice.
+    """
+    try:
+        document = yaml12.read(text)
+    except yaml12.Unreadable as error:
+        raise UsageError(f"{called}: {error.problems[0].what}", hint) from None
+    if document.problems:
+        raise UsageError(f"{called}: {document.problems[0].what}")
+    return document.value
 
 
 def _overlap(one: Path, other: Path) -> bool:

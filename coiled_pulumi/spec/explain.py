@@ -9,7 +9,7 @@ from typing import Any, Literal
 from coiled_pulumi import catalog
 from coiled_pulumi.catalog import choose
 from coiled_pulumi.errors import UsageError, echo
-from coiled_pulumi.spec import aliases, machines, messages, reference, rules, settled, yaml_text
+from coiled_pulumi.spec import aliases, machines, messages, reference, rules, settled, yaml12, yaml_text
 from coiled_pulumi.spec.cluster import Cluster
 from coiled_pulumi.spec.instance import Machine
 from coiled_pulumi.spec.load import Loaded
@@ -293,7 +293,7 @@ class _Teller:
 
     def _said(self, path: Path) -> object:
         """Give what the file says at a path, None for nothing."""
-        return reference.lookup(self._normal.value, path)
+        return yaml12.lookup(self._normal.value, path)
 
     def _lookup(self, path: Path) -> Any:
         """Give what counts at a path that only the file can say."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from coiled_pulumi import catalog
 from coiled_pulumi.errors import Problem, SpecErrors, UsageError, echo
 from coiled_pulumi.spec import aliases, dask_config, machine_rules, messages, names, rules, yaml12
-from coiled_pulumi.spec.base import Refusal, suggest
+from coiled_pulumi.spec.base import Refusal
 from coiled_pulumi.spec.cluster import Cluster
 from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.settled import settle, with_config
@@ -119,6 +119,15 @@ def validate(
     return Loaded(workspace, source, lines, value, at, written, config)  # type: ignore[arg-type]
 
 
+def declared(value: Mapping[str, object], *, source: str = "the workspace") -> Workspace:
+    """Read back what `Workspace.declared` gave; the config of whoever reads it does not count.
+
+    Raises:
+        SpecErrors: another version of the program declared something else.
+    """
+    return validate(dict(value), source=source, config=dask_config.NOTHING).workspace
+
+
 def _of_config(problem: Problem, written: Workspace, config: dask_config.Config) -> Problem | None:
     """Put a problem of what the config says there; the file has no line for it."""
     key = problem.path.partition(".")[0].partition("[")[0]
@@ -154,10 +163,7 @@ def validate_cluster(name: str, value: object, *, workspace: Options) -> Cluster
     settled = settle(workspace, cluster)
     region = catalog.regions()[settled.region]
     if settled.zone not in region.zones:
-        hint = suggest(catalog.nearest(settled.zone, list(region.zones), most=1))
-        hint = hint or "it has " + ", ".join(region.zones)
-        what = f"must be a zone of {region.name}, got {echo(settled.zone)}"
-        raise SpecErrors(source, (*normal.problems, Problem("zone", what, hint=hint)))
+        raise SpecErrors(source, (*normal.problems, rules.no_such_zone(region, settled.zone, "zone")))
     found = [
         *normal.problems,
         *rules.market_fits(cluster, settled),

@@ -16,7 +16,7 @@ from coiled_pulumi import catalog
 from coiled_pulumi.errors import MAX_PROBLEMS, Problem, echo
 from coiled_pulumi.spec.aliases import ALIASES, Normal
 from coiled_pulumi.spec.base import Refusal, suggest
-from coiled_pulumi.spec.yaml12 import MAX_DIGITS, Path, render
+from coiled_pulumi.spec.yaml12 import MAX_DIGITS, Path, lookup, render
 
 Hint = str | Callable[[], str]
 
@@ -69,7 +69,7 @@ def problems(
             continue
         of_key = _is_of_key(detail["loc"], value.value)
         path = detail["loc"][:-1] if of_key else detail["loc"]
-        got = path[-1] if of_key else _lookup(value.value, path)
+        got = path[-1] if of_key else lookup(value.value, path)
         what, hint = _sentence(detail["type"], detail.get("ctx", {}), path, root, got)
         written = value.back(path)
         found.append((Problem(render(written), what, line_of(lines, (*at, *written))), hint))
@@ -83,7 +83,7 @@ def problems(
 
 def _is_of_key(location: Path, value: object) -> bool:
     """Tell whether a finding is about a mapping's key: pydantic marks it with one that somebody may have themselves."""
-    around = _lookup(value, location[:-1])
+    around = lookup(value, location[:-1])
     return location[-1:] == ("[key]",) and not (isinstance(around, dict) and "[key]" in around)
 
 
@@ -132,15 +132,6 @@ def _form(kind: str, value: object) -> str:
     if kind == "int_type" and isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
         return "take the quotes off" if str(int(value)) == value else f"write {int(value)}"
     return ""
-
-
-def _lookup(value: object, path: Path) -> object:
-    for part in path:
-        try:
-            value = value[part]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def known_keys(root: type[BaseModel], path: Path) -> list[str]:

@@ -97,16 +97,6 @@ def plain(value: object, name: str = "") -> Any:
     return int(value) if name == "port" and isinstance(value, str) and value.isdecimal() else value
 
 
-def lookup(value: object, path: Path) -> Any:
-    """Give what plain values have at a path; None for nothing."""
-    for part in path:
-        try:
-            value = value[part]  # type: ignore[index]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
-
-
 def option(path: tuple[str, ...]) -> str:
     """Give the backend option that a path of a key is about, as `disk.size`; empty if it is none."""
     inside = path[len(CLUSTER) :] if path[: len(CLUSTER)] == CLUSTER else path

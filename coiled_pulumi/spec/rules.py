@@ -60,13 +60,14 @@ def network_zones_exist(workspace: Workspace) -> Iterator[Problem]:
     places += [(f"network.existing.subnets.{zone}", zone) for zone in existing.subnets] if existing else []
     for path, zone in places:
         if zone not in region.zones:
-            what = f"must be a zone of {region.name}, got {echo(zone)}"
-            yield Problem(path, what, hint=_near_zone(region, zone))
+            yield no_such_zone(region, zone, path)
 
 
-def _near_zone(region: catalog.RegionFacts, zone: str) -> str:
+def no_such_zone(region: catalog.RegionFacts, zone: str, path: str) -> Problem:
+    """Say that a region does not have a zone, and which is meant or there."""
     near = suggest(catalog.nearest(zone, list(region.zones), most=1))
-    return near or "it has " + ", ".join(region.zones)
+    hint = near or "it has " + ", ".join(region.zones)
+    return Problem(path, f"must be a zone of {region.name}, got {echo(zone)}", hint=hint)
 
 
 def chosen_zones_have_subnets(workspace: Workspace) -> Iterator[Problem]:
@@ -92,8 +93,7 @@ def _where(workspace: Workspace) -> str:
 def _no_subnet(workspace: Workspace, path: str, zone: str, zones: tuple[str, ...]) -> Problem:
     region = region_of(workspace)
     if zone not in region.zones:
-        what = f"must be a zone of {region.name}, got {echo(zone)}"
-        return Problem(path, what, hint=_near_zone(region, zone))
+        return no_such_zone(region, zone, path)
     what = f"must be one of {_where(workspace)}, got {echo(zone)}"
     return Problem(path, what, hint="it lists " + ", ".join(map(echo, zones)))
 

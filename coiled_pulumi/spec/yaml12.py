@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import yaml
 
@@ -210,6 +211,16 @@ def _size(value: object) -> int:
         elif isinstance(item, list):
             todo.extend(item)
     return seen
+
+
+def lookup(value: object, path: Path) -> Any:
+    """Give what plain values have at a path; None for nothing."""
+    for part in path:
+        try:
+            value = value[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
 
 
 def render(path: Path) -> str:
