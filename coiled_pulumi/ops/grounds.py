@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = 900
 #: Between two looks at a lock, in seconds; spread, so that those who wait do not meet again.
 _PAUSE: Final = (1.0, 3.0)
+#: How often a run that broke after somebody was waited for is begun again.
+_BROKEN: Final = 3
 
 
 def stand(
@@ -174,13 +176,16 @@ def _outputs(place: target.Place) -> dict[str, object]:
 def _patiently(run: Callable[[], Result], lack: str, tell: Tell) -> Result:
     """Run when nobody else does."""
     until = time.monotonic() + PATIENCE
-    told = False
+    told, broken = False, 0
     while True:
         try:
             return run()
         except CoiledPulumiError as error:
             if "currently locked by" not in error.what:
-                raise
+                # Who was waited for may be taking the stack back, and Pulumi breaks on one that goes under its hands.
+                broken += 1
+                if not told or type(error) is not CoiledPulumiError or broken > _BROKEN:
+                    raise
             if time.monotonic() > until:
                 raise DeadlineError(
                     f"{lack}: whoever makes them does not come to an end", error.hint
