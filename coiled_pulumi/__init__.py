@@ -7,11 +7,12 @@ from typing import Any
 #: Public names and the modules that have them: looked up only when somebody asks, since importing all of it costs a
 #: second, and whoever wants one name should not pay for the others.
 _LAZY = {
+    "Cluster": "coiled_pulumi.cluster",
     "get_notifications": "coiled_pulumi.ops.notifications",
     "set_backend_options": "coiled_pulumi.ops.backend_options",
 }
 
-__all__ = ["__version__", "get_notifications", "set_backend_options"]
+__all__ = ["Cluster", "__version__", "get_notifications", "set_backend_options"]
 
 
 def __getattr__(name: str) -> Any:

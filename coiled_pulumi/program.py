@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib
+import json
+import os
 from collections.abc import Callable, Coroutine, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,15 @@ from coiled_pulumi import me, outputs
 from coiled_pulumi.errors import CoiledPulumiError, Problem, SpecErrors
 from coiled_pulumi.plan import beside, firewall, model
 from coiled_pulumi.plan.build import build
+from coiled_pulumi.plan.identity import OWNER_TAG
 from coiled_pulumi.spec import load
 
 if TYPE_CHECKING:
     from coiled_pulumi.components.cluster import Cluster
     from coiled_pulumi.components.workspace import Workspace
 
+#: The variable by which a cluster's own variables come here: neither arguments nor files are a place for secrets.
+ENVIRON = "COILED_PULUMI_ENVIRON"
 #: Attempts of one AWS call. The provider's own 25 are up to an hour of silence on a lack of capacity; 8 give up
 #: after about 15 seconds, and after about 4 minutes of throttling.
 MAX_RETRIES = 8
@@ -51,7 +56,8 @@ async def entrypoint() -> dict[str, Any]:
 async def _workspace(value: object) -> dict[str, Any]:
     loaded = _spec(value)
     plan = build(loaded.workspace, declared=loaded.written)
-    return await render(firewall.resolve_me(plan, me.address))
+    environ = {name: cluster.environ for name, cluster in loaded.workspace.clusters.items()}
+    return await render(firewall.resolve_me(plan, me.address), environ)
 
 
 async def _region(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +73,7 @@ async def _cluster(value: Mapping[str, Any]) -> dict[str, Any]:
     spec = load.validate_cluster(name, value["cluster"], workspace=declared)
     plan = beside.build_cluster(shared, declared, name, spec)
     plan = dataclasses.replace(plan, cluster=firewall.resolve_me_of(plan.cluster, me.address))
-    return await render_cluster(plan, value)
+    return await render_cluster(plan, value, _environ(spec.environ))
 
 
 async def _zone(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,26 +89,53 @@ _KINDS: dict[str, Callable[[Any], Coroutine[Any, Any, dict[str, Any]]]] = {
 }
 
 
-async def render(plan: model.Workspace) -> dict[str, Any]:
-    """Make everything of a workspace; give the stack's outputs."""
+async def render(
+    plan: model.Workspace, environ: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    """Make everything of a workspace; give the stack's outputs.
+
+    Args:
+        plan: the workspace.
+        environ: the values of the clusters' variables, by cluster.
+    """
     provider = _provider(plan.region, plan.account)
     components = await _components("workspace")
-    workspace = components.Workspace(plan, provider)
+    workspace = components.Workspace(plan, provider, environ=environ)
     return {outputs.KEY: _plain(_record(plan, workspace))}
 
 
-async def render_cluster(plan: model.ClusterStack, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Make one cluster on what its workspace made; give the stack's outputs, its config among them."""
+def _environ(named: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the values of a cluster's variables; its config has only their names, since it is in no secret place."""
+    if not named:
+        return {}
+    given = json.loads(os.environ.get(ENVIRON) or "{}")
+    if missing := sorted(named.keys() - given.keys()):
+        msg = f"the values of {', '.join(missing)} are not given"
+        raise CoiledPulumiError(msg, "coiled-pulumi cluster start and scale give them")
+    return {name: given[name] for name in named}
+
+
+async def render_cluster(
+    plan: model.ClusterStack, config: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Make one cluster on what its workspace made; give the stack's outputs, its config among them.
+
+    Args:
+        plan: the cluster.
+        config: what it was started with.
+        environ: the values of its variables.
+    """
     shared = plan.shared
     provider = _provider(shared.region, shared.account)
     components = await _components("beside")
-    made = components.ClusterBeside(plan, provider).cluster
+    made = components.ClusterBeside(plan, provider, environ=environ).cluster
     record = outputs.ClusterStackOutputs(
         workspace=shared.workspace,
         region=shared.region,
         name=plan.cluster.name,
         cluster=_cluster_record(plan.cluster, made),
         config=config,
+        environ=pulumi.Output.secret(environ),  # type: ignore[arg-type]
     )
     return {outputs.CLUSTER_KEY: _plain(record)}
 
@@ -121,6 +154,8 @@ def _provider(region: str, account: str | None) -> pulumi.ResourceOptions:
         region=region,
         max_retries=MAX_RETRIES,
         allowed_account_ids=[account] if account else None,
+        # Set by a resource of its own, after the group: the group must not take it away again.
+        ignore_tags={"keys": [OWNER_TAG]},
     )
     return pulumi.ResourceOptions(providers=[provider])
 
@@ -156,7 +191,18 @@ def _cluster_record(plan: model.Cluster, made: Cluster) -> outputs.ClusterOutput
         scheduler_id=made.scheduler_id,  # type: ignore[arg-type]
         scheduler_address=made.scheduler_public_address,  # type: ignore[arg-type]
         scheduler_private_address=made.scheduler_private_address,  # type: ignore[arg-type]
-        worker_group=made.worker_group,  # type: ignore[arg-type]
+        worker_group=made.worker_groups[plan.workers.label],  # type: ignore[arg-type]
+        groups={
+            group.label: outputs.GroupOutputs(
+                made.worker_groups[group.label],  # type: ignore[arg-type]
+                group.n_workers,
+                group.most,
+                group.runtime,
+            )
+            for group in plan.groups
+        },
+        rotation=plan.node.rotation,
+        security=made.security,  # type: ignore[arg-type]
     )
 
 

@@ -12,9 +12,9 @@ sys.path.insert(0, str(HERE))
 from _support import sockets  # noqa: E402 the folder has to be on the path first
 
 #: These run servers on the loopback interface; nothing else needs a socket.
-LOOPBACK = ("engine", "local", "policies", "unit/engine", "unit/local")
+LOOPBACK = ("dask", "engine", "local", "node", "policies", "unit/engine", "unit/local")
 #: These run the real engine, which is installed under the user's home.
-REAL_HOME = ("engine", "local", "policies")
+REAL_HOME = ("dask", "engine", "local", "policies")
 #: Variables that would make a test's outcome depend on who runs it.
 STRAY = ("AWS_", "PULUMI_", "COILED_", "FORCE_COLOR", "TTY_")
 #: A folder that is never there.

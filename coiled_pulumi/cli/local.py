@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,20 +32,42 @@ _NO_CAPACITY = """\b
 Examples:
   coiled-pulumi local no-capacity --type m6i.xlarge --zone us-east-1a
   coiled-pulumi local no-capacity --type m6i.xlarge --zone us-east-1a --clear"""
+_SPOT_INTERRUPT = """\b
+Examples:
+  coiled-pulumi local spot-interrupt i-0123456789abcdef0
+  coiled-pulumi local spot-interrupt i-0123456789abcdef0 --after 5"""
+_KILL = """\b
+Examples:
+  coiled-pulumi local kill i-0123456789abcdef0"""
+_UP = """\b
+Examples:
+  coiled-pulumi local up
+  coiled-pulumi local up --hosts 0"""
+_Instance = Annotated[str, typer.Argument(metavar="INSTANCE", help="Id of the instance, as EC2 names it.")]
 _Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Where.")]
 
 
-@app.command("up", short_help="Start it.")
+@app.command("up", short_help="Start it.", epilog=_UP)
 def up(
     port: Annotated[
         int, typer.Option(metavar="PORT", help="On 127.0.0.1; 0 takes a free one.", min=0, max=65535)
     ] = 0,
+    hosts: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="How many instances really run, 0 for none; as many as memory allows if not said.",
+            min=0,
+            max=1000,
+            show_default=False,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Start the local AWS; if it runs, leave it as it is."""
     from coiled_pulumi.local import daemon, state
 
-    record = daemon.up(home=state.default_home(), port=port)
+    record = daemon.up(home=state.default_home(), port=port, hosts=hosts)
     console = Console(as_json=as_json)
     if as_json:
         console.data(
@@ -90,6 +113,7 @@ def status(as_json: options.Json = False) -> None:
         return
     console.text(f"local AWS: running on 127.0.0.1:{found.port}, process {found.pid}, {found.uptime:.0f} s")
     console.text(f"calls: {found.calls}")
+    console.text(_hosts(found.hosts))
     for kind, count in sorted(found.resources.items()):
         if count:
             console.text(f"{kind}: {count}")
@@ -170,6 +194,48 @@ def no_capacity(
         console.text(f"no {kind} in {where}")
     if not answer["shortages"]:
         console.text("every zone has every type")
+
+
+@app.command("spot-interrupt", short_help="Have AWS take a spot instance away.", epilog=_SPOT_INTERRUPT)
+def spot_interrupt(
+    instance: _Instance,
+    after: Annotated[
+        float, typer.Option("--after", metavar="SECONDS", help="From the notice to the end.", min=0)
+    ] = 120.0,
+    as_json: options.Json = False,
+) -> None:
+    """Give a spot instance its notices now, and terminate it after a while, as AWS does."""
+    from coiled_pulumi.local import control
+
+    answer = control.ask(_running(), "spot-interrupt", instance=instance, after=after)
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, **answer})
+        return
+    console.text(f"{answer['instance']} is interrupted at {answer['ends']}")
+
+
+@app.command("kill", short_help="Have an instance's hardware break.", epilog=_KILL)
+def kill(instance: _Instance, as_json: options.Json = False) -> None:
+    """End an instance at once, as by a fault of the machine under it."""
+    from coiled_pulumi.local import control
+
+    answer = control.ask(_running(), "kill", instance=instance)
+    console = Console(as_json=as_json)
+    if as_json:
+        console.data({"version": 1, **answer})
+        return
+    console.text(f"{answer['instance']} is {answer['state']} ({answer['reason']})")
+
+
+def _hosts(found: Mapping[str, Any]) -> str:
+    """Say what of the instances really runs."""
+    mode, why = found["mode"], f" ({found['why']})" if found["why"] else ""
+    if mode == "off":
+        return f"hosts: off{why}, {found['on_paper']} only on paper"
+    starting = f", {found['starting']} starting" if found["starting"] else ""
+    how = {"namespaces": "in namespaces", "loopback": f"on loopback addresses{why}"}.get(mode, mode)
+    return f"hosts: {found['running']} running {how}{starting}, {found['on_paper']} only on paper"
 
 
 def _running() -> Record:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from coiled_pulumi import catalog
+from coiled_pulumi.plan import draw
 from coiled_pulumi.plan.model import ExistingNetwork, Network
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.tree import Tree
 
-    from coiled_pulumi.plan.model import Cluster, Instance, Rule, Workspace
+    from coiled_pulumi.plan.model import Cluster, Instance, Rule, WorkerGroup, Workspace
 
 
 def _table(*headings: str) -> Table:
@@ -106,19 +107,23 @@ def _clusters(plan: Workspace) -> Table:
         table.add_row(
             f"[bold]{cluster.name}[/]",
             cluster.zone,
-            _workers(cluster),
+            _workers(cluster.workers),
             _machine(cluster.workers.template, cluster.workers.instance_types),
             _machine(cluster.scheduler, (cluster.scheduler.instance_type,)),
         )
+        for group in cluster.more:
+            table.add_row(
+                f"  {group.label}", "", _workers(group), _machine(group.template, group.instance_types)
+            )
     return table
 
 
-def _workers(cluster: Cluster) -> str:
-    market = cluster.workers.market
+def _workers(group: WorkerGroup) -> str:
+    market = group.market
     if not market.spot:
-        return str(cluster.workers.n_workers)
+        return draw.count(group)
     base = f", {market.on_demand_base} on-demand" if market.on_demand_base else ""
-    return f"{cluster.workers.n_workers} spot{base}{', with fallback' if market.fallback else ''}"
+    return f"{draw.count(group)} spot{base}{', with fallback' if market.fallback else ''}"
 
 
 def _machine(instance: Instance, types: tuple[str, ...]) -> str:
@@ -166,9 +171,10 @@ def _network_branch(network: Tree, plan: Workspace) -> None:
 
 def _cluster_branch(branch: Tree, cluster: Cluster) -> None:
     branch.add(f"scheduler {cluster.scheduler.instance_type} in {cluster.scheduler.subnet}")
-    template = cluster.workers.template
-    types = " or ".join(cluster.workers.instance_types)
-    branch.add(f"{_workers(cluster)} workers {types} in {template.subnet}")
+    for group in cluster.groups:
+        types = " or ".join(group.instance_types)
+        called = "workers" if group is cluster.workers else f"workers of {group.label},"
+        branch.add(f"{_workers(group)} {called} {types} in {group.template.subnet}")
     for rule in cluster.security.rules:
         branch.add(rule.key.removeprefix(f"{cluster.key}-"))
     if cluster.placement is not None:

@@ -49,12 +49,16 @@ def bring_up(
         check: whether AWS is asked before the engine is.
         wait: whether workers are waited for at the end.
     """
+    from coiled_pulumi.aws.ended import ended
     from coiled_pulumi.ops import stacks
 
     if not yes:
         operate.require_terminal(console)
     if check:
         preflight.require(console, target.loaded)
+    gone = ended(target.stack, target.region) if target.loaded.workspace.clusters else []
+    if gone:
+        console.note(f"{' and '.join(gone)} ended by itself and is started again")
     # With packs also when nobody is asked: what they refuse is then refused before anything is made.
     if packs or not yes:
         planned = operate.perform(
@@ -69,6 +73,11 @@ def bring_up(
                 return
             operate.confirm(console, f"Apply these changes to {target.stack}?", yes=False)
     result = operate.perform(
-        console, f"up {target.stack}", lambda on: stacks.up(target, on, policy_packs=packs)
+        console,
+        f"up {target.stack}",
+        lambda on: stacks.up(target, on, policy_packs=packs, anew=bool(gone)),
     )
     workers.finish(console, target, result, wait=wait)
+    if not console.as_json:
+        for name in target.loaded.workspace.clusters:
+            console.note(f"dashboard: coiled-pulumi cluster dashboard {name}")

@@ -15,6 +15,7 @@ TOKENS = {
     "Logs": "coiled:index:Logs",
     "Images": "coiled:index:Images",
     "Cluster": "coiled:index:Cluster",
+    "Node": "coiled:index:Node",
     "ClusterBeside": "coiled:index:ClusterBeside",
 }
 

@@ -1,5 +1,7 @@
 """A cluster in a stack of its own, on what its workspace made."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from coiled_pulumi.components._base import Component
@@ -14,7 +16,13 @@ class ClusterBeside(Component):
 
     cluster: Cluster
 
-    def __init__(self, plan: model.ClusterStack, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        plan: model.ClusterStack,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         shared = plan.shared
         name = f"{shared.workspace}-{plan.cluster.key}"
         super().__init__(f"{name}-stack", opts)
@@ -26,5 +34,12 @@ class ClusterBeside(Component):
             profile_name=shared.profile,
             image_ids=images.image_ids,
         )
-        self.cluster = Cluster(name, plan.cluster, ground=ground, opts=self.child())
+        self.cluster = Cluster(
+            name,
+            plan.cluster,
+            ground=ground,
+            workspace=shared.workspace,
+            environ=environ,
+            opts=self.child(),
+        )
         self.register_outputs({})

@@ -26,7 +26,20 @@ class Workspace(Component):
     logs: Logs
     clusters: dict[str, Cluster]
 
-    def __init__(self, plan: model.Workspace, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        plan: model.Workspace,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        environ: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Make it.
+
+        Args:
+            plan: the workspace.
+            opts: of the component.
+            environ: the values of the clusters' variables, by cluster.
+        """
         super().__init__(plan.name, opts)
         images = Images(f"{plan.name}-images", plan.images, self.child())
         self.identity = Identity(f"{plan.name}-identity", plan.identity, self.child())
@@ -37,7 +50,12 @@ class Workspace(Component):
             self._make_network(plan.network, plan, images)
         self.clusters = {
             cluster.name: Cluster(
-                f"{plan.name}-{cluster.key}", cluster, ground=self.ground, opts=self.child()
+                f"{plan.name}-{cluster.key}",
+                cluster,
+                ground=self.ground,
+                workspace=plan.name,
+                environ=(environ or {}).get(cluster.name),
+                opts=self.child(),
             )
             for cluster in plan.clusters
         }

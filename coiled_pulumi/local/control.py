@@ -1,4 +1,4 @@
-"""How the local AWS is told to be short of something: a signed call to a service of its own, beside AWS's.
+"""How the local AWS is told to fail, and to tell what runs: a signed call to a service of its own, beside AWS's.
 
 Only who has the server's keys can make one, as with every other call; it is not in the log of API calls, because
 AWS has no such calls.
@@ -28,12 +28,12 @@ def ask(record: Record, verb: str, **fields: Any) -> dict[str, Any]:
 
     Args:
         record: the running server.
-        verb: `quota` (code, value, region), `approve` (request_id, or everything without one) or `no-capacity`
-            (type, zone, clear).
+        verb: `quota` (code, value, region), `approve` (request_id, or everything without one), `no-capacity`
+            (type, zone, clear), `spot-interrupt` (instance, after), `kill` (instance) or `hosts` (nothing).
         fields: of the verb.
 
     Raises:
-        UsageError: there is no such quota, request or zone.
+        UsageError: there is no such quota, request, zone or instance.
         EngineError: the server does not answer.
     """
     body = json.dumps({"verb": verb} | fields).encode()
@@ -69,7 +69,14 @@ def _signed(record: Record, body: bytes) -> dict[str, str]:
 def answer(body: bytes) -> Answer:
     """Answer a call, in the server; its signature was checked before."""
     fields = json.loads(body)
-    verbs = {"quota": _quota, "approve": _approve, "no-capacity": _no_capacity}
+    verbs = {
+        "quota": _quota,
+        "approve": _approve,
+        "no-capacity": _no_capacity,
+        "spot-interrupt": _interrupt,
+        "kill": _kill,
+        "hosts": _hosts,
+    }
     try:
         return _json("200 OK", verbs[fields.pop("verb")](**fields))
     except CoiledPulumiError as error:
@@ -122,6 +129,24 @@ def _no_capacity(*, type: str, zone: str, clear: bool) -> dict[str, Any]:  # noq
     else:
         LIMITS.shortages.add((type, zone))
     return {"shortages": [list(one) for one in sorted(LIMITS.shortages)]}
+
+
+def _interrupt(*, instance: str, after: float) -> dict[str, Any]:
+    from coiled_pulumi.local import lifecycle
+
+    return lifecycle.interrupt(instance, after)
+
+
+def _kill(*, instance: str) -> dict[str, Any]:
+    from coiled_pulumi.local import lifecycle
+
+    return lifecycle.kill(instance)
+
+
+def _hosts() -> dict[str, Any]:
+    from coiled_pulumi.local.machines import MACHINES
+
+    return MACHINES.status()
 
 
 def _require_region(region: str) -> None:

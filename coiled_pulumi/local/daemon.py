@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from coiled_pulumi.errors import EngineError, UsageError
 from coiled_pulumi.local import calls, process, state
@@ -50,9 +50,11 @@ class Status:
     """How many resources of ours exist, per kind."""
     calls: int = 0
     """API calls answered so far."""
+    hosts: Mapping[str, Any] = field(default_factory=dict)
+    """What really runs: mode, why, limit, running, starting, on_paper, and the instances."""
 
 
-def up(*, home: Path, port: int = 0) -> Record:
+def up(*, home: Path, port: int = 0, hosts: int | None = None) -> Record:
     """Make sure that the local AWS runs; one that runs already is left as it is, whatever its port.
 
     Safe to call from several processes at once: they get the same server.
@@ -60,6 +62,7 @@ def up(*, home: Path, port: int = 0) -> Record:
     Args:
         home: the folder of its state; see `state.default_home`.
         port: on 127.0.0.1; 0 takes a free one.
+        hosts: how many instances really run at most, 0 for none; as many as there is memory for if not said.
 
     Raises:
         UsageError: the port can't be had.
@@ -74,7 +77,7 @@ def up(*, home: Path, port: int = 0) -> Record:
         # What an ended server left: its resources are gone, so the state that speaks of them goes too.
         _remove(home)
         state.prepare(home)
-        _start(home, port)
+        _start(home, port, _limit() if hosts is None else hosts)
         record = state.load(home)
         if record is None:
             raise EngineError(f"the local AWS server wrote no record in {home}", _log_hint(home))
@@ -120,12 +123,25 @@ def status(home: Path) -> Status:
         uptime=max(0.0, time.time() - record.started_at),
         resources=_resources(record, log),
         calls=len(log),
+        hosts=_hosts(record),
     )
 
 
 def is_running(record: Record) -> bool:
     """Tell whether the server of a record is still there."""
     return record.process_start != "" and process.start_of(record.pid) == record.process_start
+
+
+def _limit() -> int:
+    from coiled_pulumi.local import machines
+
+    return machines.default_limit()
+
+
+def _hosts(record: Record) -> dict[str, Any]:
+    from coiled_pulumi.local import control
+
+    return control.ask(record, "hosts")
 
 
 def _require_moto() -> None:
@@ -160,11 +176,12 @@ def _locked(home: Path) -> Iterator[None]:
 def _remove(home: Path) -> None:
     """Remove what we put into the folder, and nothing else: the user chose the folder."""
     shutil.rmtree(state.backend_folder(home), ignore_errors=True)
+    shutil.rmtree(state.hosts_folder(home), ignore_errors=True)
     for file in (state.state_file(home), state.calls_file(home), state.log_file(home)):
         file.unlink(missing_ok=True)
 
 
-def _start(home: Path, port: int) -> None:
+def _start(home: Path, port: int, hosts: int) -> None:
     """Start the server and wait until it answers; it says so, or why not, over a pipe."""
     reader, writer = os.pipe()
     try:
@@ -174,7 +191,16 @@ def _start(home: Path, port: int) -> None:
                 # -P: what lies in the folder that we happen to be in is not imported.
                 [
                     *(sys.executable, "-P", "-m", "coiled_pulumi.local.server"),
-                    *("--home", str(home), "--port", str(port), "--ready", str(writer)),
+                    *(
+                        "--home",
+                        str(home),
+                        "--port",
+                        str(port),
+                        "--ready",
+                        str(writer),
+                        "--hosts",
+                        str(hosts),
+                    ),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -22,9 +22,10 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from coiled_pulumi.local import control, idempotency, signature
+from coiled_pulumi.local import control, idempotency, roles, signature
 from coiled_pulumi.local.answers import Answer, error
 from coiled_pulumi.local.calls import Call, is_mutating
+from coiled_pulumi.local.machines import MACHINES
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -77,22 +78,29 @@ class Gate:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         # moto's models are plain dictionaries, walked and changed without locks, and the engine makes dozens
         # of calls at once: one at a time is what keeps answers whole. The interpreter runs but one anyway.
-        self._turn = threading.Lock()
+        self.turn = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
         began, clock = time.time(), time.perf_counter()
         body = _take_body(environ)
         claim = signature.claim_of(environ)
-        with self._turn:
+        with self.turn:
             answer = signature.refusal(environ, body, claim, self._keyring)
             known = answer is None and claim.service != control.SERVICE
+            action = action_of(claim.service, environ, body) if known else ""
+            if answer is None:
+                answer = _answer_to_role(environ, body, claim, action)
             if answer is None:
                 answer = self._answer(environ, body, claim)
+        if claim.service == control.SERVICE:
+            MACHINES.changed()
         if known:
-            action = action_of(claim.service, environ, body)
             dry_run = claim.service == "ec2" and _DRY_RUN.search(body) is not None
             method = environ["REQUEST_METHOD"]
+            mutating = is_mutating(claim.service, action, method=method, dry_run=dry_run)
+            if mutating:
+                MACHINES.changed()
             call = Call(
                 time=round(began, 3),
                 service=claim.service,
@@ -100,7 +108,7 @@ class Gate:
                 region=claim.region,
                 status=int(answer.status[:3]),
                 ms=round((time.perf_counter() - clock) * 1000, 2),
-                mutating=is_mutating(claim.service, action, method=method, dry_run=dry_run),
+                mutating=mutating,
             )
             # One write to a file opened for appending: lines of threads can't mix.
             os.write(self._log, call.line().encode())
@@ -118,6 +126,21 @@ class Gate:
             answer = _ask(self._moto, environ, claim.service)
             self._tokens.keep(token, answer)
         return answer
+
+
+def _answer_to_role(
+    environ: dict[str, Any], body: bytes, claim: signature.Claim, action: str
+) -> Answer | None:
+    """Answer an instance what its role may not do, and who it is; None for what it may, and for the operator."""
+    session = roles.ROLES.session(claim.key_id)
+    if session is None:
+        return None
+    if claim.service == control.SERVICE:  # no policy says who may
+        return error(claim.service, "403 Forbidden", "AccessDenied", f"{session.arn} is no operator")
+    refused = roles.refusal(session, claim.service, action, claim.region, environ, body)
+    if refused is None and (claim.service, action) == ("sts", "GetCallerIdentity"):
+        return roles.identity(session)
+    return refused
 
 
 def _ask(moto: Wsgi, environ: dict[str, Any], service: str) -> Answer:

@@ -24,6 +24,8 @@ from coiled_pulumi.local import process, state
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
 
+    from coiled_pulumi.local.gate import Gate
+
 _KEY_ALPHABET = string.ascii_uppercase + "234567"
 
 
@@ -35,6 +37,8 @@ class Options:
     port: int
     ready: int
     """The pipe's end to write the one line of news to."""
+    hosts: int
+    """How many instances really run, at most."""
 
 
 def main() -> None:
@@ -46,7 +50,7 @@ def main() -> None:
     access_key_id = "AKIA" + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
     secret = secrets.token_urlsafe(30)
     try:
-        server = _serve(options, access_key_id, secret)
+        app, server = _serve(options, access_key_id, secret)
     except OSError as err:
         _report(
             options,
@@ -61,9 +65,11 @@ def main() -> None:
         signal.signal(sign, lambda *_: stopped.set())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
-    state.save(options.home, _record(server.port, access_key_id, secret))
+    _start_acting(options, app, server.port)
+    state.save(options.home, _record(options, server.port, access_key_id, secret))
     _report(options, {"ready": True})
     stopped.wait()
+    _stop_acting()
     server.shutdown()
     server.server_close()
 
@@ -73,6 +79,7 @@ def _options() -> Options:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--ready", type=int, required=True)
+    parser.add_argument("--hosts", type=int, default=0)
     return Options(**vars(parser.parse_args()))
 
 
@@ -84,14 +91,36 @@ def _detach() -> None:
     os.umask(0o077)
 
 
-def _serve(options: Options, access_key_id: str, secret: str) -> BaseWSGIServer:
+def _serve(options: Options, access_key_id: str, secret: str) -> tuple[Gate, BaseWSGIServer]:
     # moto reads its settings when it is imported.
     os.environ.update(_SETTINGS)
     from coiled_pulumi.local import gate, mends
 
     app = gate.Gate(access_key_id, secret, state.calls_file(options.home))
     mends.apply()
-    return gate.listen(app, options.port)
+    return app, gate.listen(app, options.port)
+
+
+def _start_acting(options: Options, app: Gate, port: int) -> None:
+    """Start what changes something without being called: machines that end, and times that come."""
+    from coiled_pulumi.local import lifecycle
+    from coiled_pulumi.local.machines import MACHINES
+    from coiled_pulumi.local.timers import TIMERS
+
+    MACHINES.start(
+        home=options.home,
+        port=port,
+        limit=options.hosts,
+        turn=app.turn,
+        powered_off=lifecycle.powered_off,
+    )
+    threading.Thread(target=TIMERS.run, args=(app.turn, MACHINES.changed), daemon=True).start()
+
+
+def _stop_acting() -> None:
+    from coiled_pulumi.local.machines import MACHINES
+
+    MACHINES.stop()
 
 
 #: What AWS checks or has, and moto only when told.
@@ -103,7 +132,7 @@ _SETTINGS = {
 }
 
 
-def _record(port: int, access_key_id: str, secret: str) -> state.Record:
+def _record(options: Options, port: int, access_key_id: str, secret: str) -> state.Record:
     from importlib.metadata import version
 
     return state.Record(
@@ -114,6 +143,7 @@ def _record(port: int, access_key_id: str, secret: str) -> state.Record:
         secret_access_key=secret,
         started_at=time.time(),
         version=version("coiled-pulumi"),
+        hosts=options.hosts,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -20,6 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from coiled_pulumi.local.answers import Answer, error
+from coiled_pulumi.local.roles import ROLES
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 #: AWS's own limits for a signature's age and a presigned address's validity.
@@ -48,6 +50,8 @@ class Claim:
     """When it was signed, as `20260102T030405Z`."""
     expires: timedelta | None = None
     """Of a presigned address; None when the signature is in the header."""
+    token: str = ""
+    """Of temporary credentials."""
 
 
 class Keyring:
@@ -61,7 +65,8 @@ class Keyring:
         own_id, own_secret = self._own
         if hmac.compare_digest(key_id.encode(), own_id.encode()):
             return own_secret
-        return _issued(key_id)
+        session = ROLES.session(key_id)
+        return session.secret if session is not None else _issued(key_id)
 
 
 def claim_of(environ: dict[str, Any]) -> Claim:
@@ -74,7 +79,8 @@ def claim_of(environ: dict[str, Any]) -> Claim:
         key_id, date, region, service, _ = parts
         headers = tuple(match["headers"].lower().split(";"))
         timestamp = environ.get("HTTP_X_AMZ_DATE", "")
-        return Claim(key_id, date, region, service, headers, match["signature"], timestamp)
+        token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+        return Claim(key_id, date, region, service, headers, match["signature"], timestamp, token=token)
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
     parts = query.get("X-Amz-Credential", "").split("/")
     if query.get("X-Amz-Algorithm") != ALGORITHM or len(parts) != 5:
@@ -89,6 +95,7 @@ def claim_of(environ: dict[str, Any]) -> Claim:
         query.get("X-Amz-Signature", ""),
         query.get("X-Amz-Date", ""),
         timedelta(seconds=int(query["X-Amz-Expires"]) if query.get("X-Amz-Expires", "").isdigit() else 0),
+        query.get("X-Amz-Security-Token", ""),
     )
 
 
@@ -109,9 +116,16 @@ def refusal(environ: dict[str, Any], body: bytes, claim: Claim, keyring: Keyring
         return refuse("XAmzContentSHA256Mismatch", _OTHER_BODY)
     if not hmac.compare_digest(_expected(environ, body, claim, secret), claim.signature):
         return refuse("SignatureDoesNotMatch", _MISMATCH)
+    session = ROLES.session(claim.key_id)
+    if session is not None and not hmac.compare_digest(session.token.encode(), claim.token.encode()):
+        return refuse(*_UNKNOWN_KEY.get(claim.service, _UNKNOWN_KEY[""]))
+    if session is not None and session.ends < time.time():
+        return refuse(_EXPIRED.get(claim.service, "ExpiredToken"), _OVER)
     return None
 
 
+_OVER: Final = "The security token included in the request is expired"
+_EXPIRED: Final = {"ec2": "RequestExpired", "logs": "ExpiredTokenException", "ssm": "ExpiredTokenException"}
 _OTHER_BODY: Final = "The provided 'x-amz-content-sha256' header does not match what was computed."
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. "

@@ -6,6 +6,7 @@ Everything is in one folder that only its owner may read:
     backend/      Pulumi's own state, so that it goes away together with what it describes
     calls.jsonl   one line per API call
     server.log    what the server printed
+    hosts/        a folder for each instance that really runs
     lock          held while somebody starts or stops the server
 """
 
@@ -42,6 +43,8 @@ class Record:
     """Of coiled-pulumi, when the server was started."""
     home: Path = Path()
     """The folder that the record was read from; not written, so that a folder can be moved."""
+    hosts: int = 0
+    """How many instances really run, at most."""
 
     def __repr__(self) -> str:
         """Leave the secrets out: records end up in tracebacks."""
@@ -75,6 +78,11 @@ def calls_file(home: Path) -> Path:
 def log_file(home: Path) -> Path:
     """Tell where the server's own output goes."""
     return home / "server.log"
+
+
+def hosts_folder(home: Path) -> Path:
+    """Tell where the instances that really run have their folders."""
+    return home / "hosts"
 
 
 def lock_file(home: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from coiled_pulumi.plan.build import cluster_stack, region_stack
 from coiled_pulumi.spec import aliases, dask_config, load
 from coiled_pulumi.spec.settled import settle, with_config
 
+#: Where the program looks for the values of a cluster's variables (`program.ENVIRON`).
+ENVIRON = "COILED_PULUMI_ENVIRON"
 #: Runs an operation of the engine under a title, in whatever view the caller has.
 Perform = Callable[[str, Callable[[OnRows], Result]], Result]
 Tell = Callable[[str], None]
@@ -42,6 +45,7 @@ class Order:
     region: str
     zone: str
     public: bool
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 def order(workspace: target.Place, name: str, wanted: Mapping[str, Any]) -> Order:
@@ -68,11 +72,12 @@ def order(workspace: target.Place, name: str, wanted: Mapping[str, Any]) -> Orde
     return Order(
         name=name,
         record=record,
-        cluster=wanted,
+        cluster=_without_values(wanted),
         declared=declared.declared(),
         region=settled.region,
         zone=settled.zone,
         public=settled.use_scheduler_public_ip,
+        environ=cluster.environ,
     )
 
 
@@ -105,7 +110,8 @@ def start(
     ):
         if known or _is_up(workspace, wanted):
             tell(f"cluster {name} is up already; what is missing of it is made")
-        place = _place(workspace, name, shared.region, _config(shared, declared, name, wanted.cluster))
+        config = _config(shared, declared, name, wanted.cluster)
+        place = _place(workspace, name, shared.region, config, wanted.environ)
         try:
             return place, perform(f"start {name}", lambda on: stacks.up(place, on))
         except DeploymentError as error:
@@ -114,24 +120,50 @@ def start(
 
 
 def scale(
-    workspace: target.Place, name: str, n_workers: int, *, perform: Perform, tell: Tell
+    workspace: target.Place, name: str, n_workers: int | list[int], *, perform: Perform, tell: Tell
 ) -> tuple[target.Place, Result]:
-    """Give a cluster another number of workers.
+    """Give a cluster another number of workers, or another range.
 
     Raises:
         NoSuchStackError: no such cluster was started.
         SpecErrors: the number cannot be.
     """
-    record = require(workspace, name)
+    return _changed(workspace, name, {"n_workers": n_workers}, verb="scale", perform=perform, tell=tell)
+
+
+def rotate(
+    workspace: target.Place, name: str, *, perform: Perform, tell: Tell
+) -> tuple[target.Place, Result]:
+    """Give a cluster new certificates; its machines take them while they run.
+
+    Raises:
+        NoSuchStackError: no such cluster was started.
+    """
+    before = require(workspace, name).config["cluster"].get("rotation", 0)
+    return _changed(workspace, name, {"rotation": before + 1}, verb="rotate", perform=perform, tell=tell)
+
+
+def _changed(
+    workspace: target.Place,
+    name: str,
+    change: Mapping[str, Any],
+    *,
+    verb: str,
+    perform: Perform,
+    tell: Tell,
+) -> tuple[target.Place, Result]:
+    """Bring a cluster up with something of what it was started with changed."""
+    record = require(workspace, name, secrets=True)
     config = dict(record.config)
-    config["cluster"] = {**config["cluster"], "n_workers": n_workers}
+    config["cluster"] = {**config["cluster"], **change}
     load.validate_cluster(name, config["cluster"], workspace=load.declared(config["declared"]))
     with (
         _told("the same command goes on from here"),
         _alone(cluster_stack(workspace.workspace, name), tell),
     ):
-        place = _place(workspace, name, record.region, config)
-        return place, perform(f"scale {name}", lambda on: stacks.up(place, on))
+        environ = record.environ if isinstance(record.environ, Mapping) else {}
+        place = _place(workspace, name, record.region, config, environ)
+        return place, perform(f"{verb} {name}", lambda on: stacks.up(place, on))
 
 
 def stop(workspace: target.Place, name: str, *, perform: Perform, tell: Tell) -> tuple[target.Place, Result]:
@@ -189,14 +221,14 @@ def listed(workspace: target.Place) -> dict[str, outputs.ClusterStackOutputs | N
         return dict(zip(known, pool.map(lambda name: _read(workspace, name), known), strict=True))
 
 
-def require(workspace: target.Place, name: str) -> outputs.ClusterStackOutputs:
-    """Give the record of a cluster that was started beside the file.
+def require(workspace: target.Place, name: str, *, secrets: bool = False) -> outputs.ClusterStackOutputs:
+    """Give the record of a cluster that was started beside the file, with its secrets if they are asked for.
 
     Raises:
         NoSuchStackError: there is none.
     """
     try:
-        record = _read(workspace, name)
+        record = _read(workspace, name, secrets=secrets)
     except NoSuchStackError:
         raise _unknown(workspace, name) from None
     if record is None:
@@ -228,10 +260,15 @@ def _name(workspace: target.Place, stack: str) -> str:
     return "" if "." in rest else rest
 
 
-def _read(workspace: target.Place, name: str) -> outputs.ClusterStackOutputs | None:
-    return outputs.read_cluster(
-        stacks.outputs_of(cluster_stack(workspace.workspace, name), workspace.project)
-    )
+def _read(workspace: target.Place, name: str, *, secrets: bool = False) -> outputs.ClusterStackOutputs | None:
+    stack = cluster_stack(workspace.workspace, name)
+    return outputs.read_cluster(stacks.outputs_of(stack, workspace.project, secrets=secrets))
+
+
+def _without_values(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the names of variables alone: what a cluster is started with stands in plain files and outputs."""
+    named = wanted.get("environ")
+    return dict(wanted) | ({"environ": dict.fromkeys(sorted(named), "")} if named else {})
 
 
 def _is_up(workspace: target.Place, wanted: Order) -> bool:
@@ -293,7 +330,13 @@ def _config(
     }
 
 
-def _place(workspace: target.Place, name: str, region: str, config: Mapping[str, Any]) -> target.Place:
+def _place(
+    workspace: target.Place,
+    name: str,
+    region: str,
+    config: Mapping[str, Any],
+    environ: Mapping[str, str] | None = None,
+) -> target.Place:
     return target.beside(
         workspace.workspace,
         cluster_stack(workspace.workspace, name),
@@ -302,6 +345,7 @@ def _place(workspace: target.Place, name: str, region: str, config: Mapping[str,
         value=config,
         state=target.state_home(),
         cluster=name,
+        environ={ENVIRON: json.dumps(dict(environ))} if environ else None,
     )
 
 

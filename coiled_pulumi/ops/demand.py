@@ -66,14 +66,15 @@ def launches(plan: model.Workspace) -> tuple[Launch, ...]:
 
 
 def _cluster(cluster: model.Cluster) -> tuple[Launch, ...]:
-    workers, market = cluster.workers, cluster.workers.market
-    on_demand = min(market.on_demand_base, workers.n_workers) if market.spot else workers.n_workers
-    one, many = cluster.scheduler, workers.template
-    rows = (
-        ("scheduler", one, (one.instance_type,), False, 1),
-        ("worker", many, workers.instance_types, False, on_demand),
-        ("worker", many, workers.instance_types, True, workers.n_workers - on_demand),
-    )
+    one = cluster.scheduler
+    rows = [("scheduler", one, (one.instance_type,), False, 1)]
+    for workers in cluster.groups:
+        market, types, many = workers.market, workers.instance_types, workers.template
+        on_demand = min(market.on_demand_base, workers.n_workers) if market.spot else workers.n_workers
+        rows += [
+            ("worker", many, types, False, on_demand),
+            ("worker", many, types, True, workers.n_workers - on_demand),
+        ]
     return tuple(
         Launch(
             cluster.name,
@@ -92,6 +93,11 @@ def _cluster(cluster: model.Cluster) -> tuple[Launch, ...]:
         for role, machine, types, spot, count in rows
         if count
     )
+
+
+def machines_of(cluster: model.Cluster) -> tuple[model.Instance, ...]:
+    """Give every kind of machine of a cluster, its scheduler first."""
+    return (cluster.scheduler, *(group.template for group in cluster.groups))
 
 
 def nat_zones(plan: model.Workspace) -> tuple[str, ...]:
@@ -131,7 +137,7 @@ def existing_subnets(plan: model.Workspace) -> tuple[model.ExistingSubnet, ...]:
 
 def named(plan: model.Workspace) -> tuple[tuple[str, str], ...]:
     """Give what the plan refers to by name and does not make, as pairs of kind and name."""
-    machines = [one for cluster in plan.clusters for one in (cluster.scheduler, cluster.workers.template)]
+    machines = [one for cluster in plan.clusters for one in machines_of(cluster)]
     pairs = [("VPC", existing_vpc(plan))]
     pairs += [("key pair", machine.key_name or "") for machine in machines]
     pairs += [("capacity reservation", machine.capacity_reservation or "") for machine in machines]

@@ -24,6 +24,7 @@ from coiled_pulumi.errors import (
     CancelledError,
     EngineError,
 )
+from coiled_pulumi.ops import stopping
 from coiled_pulumi.ops.events import Progress, Row, reduce
 from coiled_pulumi.ops.failures import failure
 
@@ -67,7 +68,14 @@ def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
     }
 
 
-def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None = None) -> Result:
+def run(
+    arguments: list[str],
+    *,
+    folder: Path,
+    on_rows: OnRows,
+    log: Path | None = None,
+    more: Mapping[str, str] | None = None,
+) -> Result:
     """Run an operation of the engine and report its events as they come.
 
     Args:
@@ -75,11 +83,12 @@ def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None
         folder: of the Pulumi project.
         on_rows: called with the picture and the rows that changed, also when nothing did (for a clock).
         log: where the events are kept; a temporary file if not given.
+        more: variables for the program beside our own.
 
     Raises:
         CoiledPulumiError: of the kind that fits how the engine ended.
     """
-    progress = Progress()
+    progress, stopped = Progress(), 0
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         if log is None:
@@ -88,9 +97,14 @@ def run(arguments: list[str], *, folder: Path, on_rows: OnRows, log: Path | None
         log.touch(mode=0o600)
         output = stack.enter_context(tempfile.TemporaryFile("w+", errors="replace"))
         command = ["pulumi", "-C", str(folder), "--color", "never", *arguments, "--event-log", str(log)]
-        child = _start(command, output)
+        stop = stack.enter_context(stopping.current().run())
+        child = _start(command, output, more or {})
         with _interrupts(child) as interrupted:
             for event in _events(log, child):
+                for _ in range((asked := stop.asked) - stopped):
+                    interrupted.append(signal.SIGINT)
+                    child.send_signal(signal.SIGINT)
+                stopped = asked
                 progress.stopping = bool(interrupted)
                 at = time.monotonic() - began
                 on_rows(progress, reduce(progress, event, at) if event else [])
@@ -121,11 +135,11 @@ def query(arguments: list[str], *, folder: Path) -> str:
     return done.stdout
 
 
-def _start(command: list[str], output: object) -> subprocess.Popen[str]:
+def _start(command: list[str], output: object, more: Mapping[str, str]) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             command,
-            env=child_environment(),
+            env={**child_environment(), **more},
             stdin=subprocess.DEVNULL,
             stdout=output,  # type: ignore[arg-type]
             stderr=subprocess.STDOUT,
@@ -149,7 +163,7 @@ def _interrupts(child: subprocess.Popen[str]) -> Iterator[list[int]]:
         child.send_signal(signal.SIGINT)
 
     if threading.current_thread() is not threading.main_thread():
-        yield seen  # signals are the main thread's
+        yield seen  # signals are the main thread's; `stopping` is for others
         return
     before = {
         number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -23,14 +23,23 @@ def preview(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = 
     return _or_create(target, ["preview", *_common(target), *_packs(policy_packs)], on_rows)
 
 
-def up(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
+def up(
+    target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = (), anew: bool = False
+) -> Result:
     """Make what the stack's configuration says.
+
+    Args:
+        target: the stack.
+        on_rows: told what happens.
+        policy_packs: folders of policy packs.
+        anew: look first at what is there: a cluster that ended itself is gone without the engine's doing.
 
     Raises:
         UsageError: the stack is up in another region.
     """
     require_region(target)
-    arguments = ["up", "--yes", "--skip-preview", *_common(target), *_packs(policy_packs)]
+    looked = ["--refresh"] if anew else []
+    arguments = ["up", "--yes", "--skip-preview", *looked, *_common(target), *_packs(policy_packs)]
     return _recorded(target, "up", on_rows, lambda on: _or_create(target, arguments, on))
 
 
@@ -69,13 +78,19 @@ def stacks_of(target: Place) -> list[str]:
     return sorted(name for name in names if name.startswith(f"{target.workspace}."))
 
 
-def outputs_of(stack: str, folder: Path) -> dict[str, object]:
+def outputs_of(stack: str, folder: Path, *, secrets: bool = False) -> dict[str, object]:
     """Give the outputs of a stack.
+
+    Args:
+        stack: its name.
+        folder: of a project of ours.
+        secrets: with the values of secrets, for who may open them; else they read `[secret]`.
 
     Raises:
         NoSuchStackError: there is none.
     """
-    return json.loads(query(["stack", "output", "--json", "--stack", stack], folder=folder))
+    shown = ["--show-secrets"] if secrets else []
+    return json.loads(query(["stack", "output", "--json", *shown, "--stack", stack], folder=folder))
 
 
 def require_region(target: Place) -> None:
@@ -138,7 +153,7 @@ def _recorded(target: Place, verb: str, on_rows: OnRows, operation: Callable[[On
 
 def _run(target: Place, arguments: list[str], on_rows: OnRows) -> Result:
     log = target.config_file.with_name("events.jsonl")
-    return run(arguments, folder=target.project, on_rows=on_rows, log=log)
+    return run(arguments, folder=target.project, on_rows=on_rows, log=log, more=target.environ)
 
 
 def _or_create(target: Place, arguments: list[str], on_rows: OnRows) -> Result:

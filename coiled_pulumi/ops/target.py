@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -40,6 +40,7 @@ class Place:
         config_file: our copy of the configuration, with Pulumi's own keys: the user's file is never written to.
         settings: what the copy holds beside Pulumi's keys.
         cluster: the cluster that the stack is about, or empty.
+        environ: variables for the program alone: secrets that must stand in no file.
     """
 
     workspace: str
@@ -49,6 +50,7 @@ class Place:
     config_file: Path
     settings: Mapping[str, object]
     cluster: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def created_here(self) -> bool:
@@ -189,7 +191,15 @@ def target(file: Path, *, state: Path) -> Target:
 
 
 def beside(
-    workspace: str, stack: str, *, region: str, key: str, value: object, state: Path, cluster: str = ""
+    workspace: str,
+    stack: str,
+    *,
+    region: str,
+    key: str,
+    value: object,
+    state: Path,
+    cluster: str = "",
+    environ: Mapping[str, str] | None = None,
 ) -> Place:
     """Prepare where Pulumi runs for a stack beside a workspace's.
 
@@ -201,12 +211,13 @@ def beside(
         value: for that key.
         state: folder for what we keep about it.
         cluster: the cluster that it is about, or empty.
+        environ: variables for the program alone.
     """
     own = _own_project(state, stack)
     config_file = own / f"Pulumi.{stack}.yaml"
     settings = {"config": {f"{PROJECT}:{key}": value}}
     _write_config(settings, config_file)
-    return Place(workspace, stack, region, own, config_file, settings, cluster)
+    return Place(workspace, stack, region, own, config_file, settings, cluster, environ or {})
 
 
 def _own_project(state: Path, stack: str) -> Path:
@@ -251,7 +262,11 @@ def _write_config(settings: Mapping[str, object], config_file: Path) -> None:
     if not any(key in kept for key in _SECRETS):
         before = _mapping(config_file)
         kept |= {key: before[key] for key in _SECRETS if key in before}
-    config_file.write_text(json.dumps(kept, indent=2) + "\n")
+    # Values of variables may stand in it.
+    handle = os.open(config_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as stream:
+        config_file.chmod(0o600)
+        stream.write(json.dumps(kept, indent=2) + "\n")
 
 
 def _mapping(file: Path) -> dict[str, object]:

@@ -12,6 +12,7 @@ from coiled_pulumi.aws.capacity import Counted, TakeOnDemand, Workers
 from coiled_pulumi.errors import CoiledPulumiError, WorkersMissingError
 from coiled_pulumi.ops import run_record
 from coiled_pulumi.ops.events import Progress
+from coiled_pulumi.spec.cluster import WORKERS
 
 
 def groups(progress: Progress) -> tuple[str, dict[str, tuple[str, int]]]:
@@ -27,8 +28,17 @@ def groups(progress: Progress) -> tuple[str, dict[str, tuple[str, int]]]:
             region, clusters = record.region, dict(record.clusters)
     except CoiledPulumiError:
         return "", {}
-    found = {name: (one.worker_group, one.n_workers) for name, one in clusters.items()}
+    found = {
+        _called(name, label): (group.name, group.least)
+        for name, one in clusters.items()
+        for label, group in one.groups.items()
+    }
     return region, {name: found[name] for name in found if found[name][0]}
+
+
+def _called(cluster: str, label: str) -> str:
+    """Name a group of workers by its cluster, and by its label where it is not the one that every cluster has."""
+    return cluster if label == WORKERS else f"{cluster}.{label}"
 
 
 def wait(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from coiled_pulumi.plan import firewall
-from coiled_pulumi.plan.images import KINDS, image_key
+from coiled_pulumi.plan.images import device_of, image_key
 from coiled_pulumi.plan.model import Cluster, Disk, Instance, Item, Market, Security, WorkerGroup
 from coiled_pulumi.plan.network import subnet_key
+from coiled_pulumi.plan.node import plan_node
 from coiled_pulumi.plan.tagging import PREFIX, Tagger
 from coiled_pulumi.plan.userdata import user_data
 from coiled_pulumi.spec import machines
 from coiled_pulumi.spec.access import Ingress
+from coiled_pulumi.spec.cluster import WORKERS
 from coiled_pulumi.spec.cluster import Cluster as ClusterSpec
+from coiled_pulumi.spec.instance import Machine
 from coiled_pulumi.spec.settled import Settled
 
 #: On a group: whoever waits for its workers may buy them on demand when there is no spot capacity.
@@ -24,8 +29,9 @@ def pairs(ingress: tuple[Ingress, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def images_of(cluster: Cluster) -> set[str]:
-    """Give the keys of the images that a cluster needs."""
-    return {cluster.scheduler.image, cluster.workers.template.image}
+    """Give the keys of the images that a cluster needs looked up."""
+    kinds = {cluster.scheduler.image, *(group.template.image for group in cluster.groups)}
+    return {key for key in kinds if not key.startswith("ami-")}
 
 
 def plan_cluster(tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled) -> Cluster:
@@ -38,11 +44,16 @@ def plan_cluster(tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled)
         settled: its backend options.
     """
     key = f"cluster-{name}"
+    tagger = dataclasses.replace(tagger, extra={**tagger.extra, **spec.tags})
     placement = tagger.item(f"{key}-placement", cluster=name) if settled.use_placement_group else None
     own = spec.ingress is not None
     outside = firewall.scheduler_group(name) if own else firewall.SCHEDULER
-    make = _Maker(tagger, name, settled, placement)
-    worker = machines.resolve(spec.worker, "worker", settled)
+    make = _Maker(tagger, name, spec, settled, placement)
+    kinds = {WORKERS: (spec.worker, spec.n_workers)} | {
+        label: (group, group.n_workers) for label, group in sorted(spec.worker_groups.items())
+    }
+    workers, *more = (make.workers(label, *kind) for label, kind in kinds.items())
+    gpus = {label: machines.resolve(kind, "worker", settled).gpus for label, (kind, _) in kinds.items()}
     return Cluster(
         key=key,
         name=name,
@@ -53,31 +64,58 @@ def plan_cluster(tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled)
             groups=(firewall.CLUSTER, outside),
             public=settled.use_scheduler_public_ip,
         ),
-        workers=WorkerGroup(
-            template=make.instance("worker", worker, groups=(firewall.CLUSTER,), public=False),
-            group=_group(tagger, name, settled),
-            n_workers=spec.n_workers,
-            instance_types=worker.types,
-            market=Market(settled.spot, settled.spot_on_demand_base, settled.spot_on_demand_fallback),
-        ),
+        workers=workers,
+        more=tuple(more),
         security=firewall.plan_cluster_security(tagger, name, pairs(settled.ingress))
         if own
         else _NO_SECURITY,
         placement=placement,
+        node=plan_node(
+            tagger, name, spec, settled.region, {label: min(one, 1) for label, one in gpus.items()}
+        ),
     )
 
 
 class _Maker:
     """Makes the machines of one cluster."""
 
-    def __init__(self, tagger: Tagger, name: str, settled: Settled, placement: Item | None) -> None:
-        self._tagger, self._name, self._settled, self._placement = tagger, name, settled, placement
+    def __init__(
+        self, tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled, placement: Item | None
+    ) -> None:
+        self._tagger, self._name, self._spec = tagger, name, spec
+        self._settled, self._placement = settled, placement
+
+    def workers(self, label: str, machine: Machine, n_workers: tuple[int, int]) -> WorkerGroup:
+        settled = self._settled
+        resolved = machines.resolve(machine, "worker", settled)
+        # No name of a cluster has a dot: nothing of another cluster can be called the same.
+        own = "" if label == WORKERS else f".{label}"
+        least, most = n_workers
+        return WorkerGroup(
+            label=label,
+            template=self.instance(
+                "worker", resolved, groups=(firewall.CLUSTER,), public=False, own=own, group=label
+            ),
+            group=self._group(own),
+            owner=self._tagger.item(f"cluster-{self._name}{own}-workers-owner", cluster=self._name),
+            n_workers=least,
+            most=most,
+            instance_types=resolved.types,
+            market=Market(settled.spot, settled.spot_on_demand_base, settled.spot_on_demand_fallback),
+        )
 
     def instance(
-        self, role: machines.Role, machine: machines.Resolved, *, groups: tuple[str, ...], public: bool
+        self,
+        role: machines.Role,
+        machine: machines.Resolved,
+        *,
+        groups: tuple[str, ...],
+        public: bool,
+        own: str = "",
+        group: str = "",
     ) -> Instance:
-        item = self._tagger.item(f"cluster-{self._name}-{role}", cluster=self._name, role=role)
-        image = image_key(machine.architecture, machine.image)
+        item = self._tagger.item(f"cluster-{self._name}{own}-{role}", cluster=self._name, role=role)
+        image = self._spec.ami_id or image_key(machine.architecture, machine.image)
         settled = self._settled
         return Instance(
             item.key,
@@ -87,9 +125,13 @@ class _Maker:
             image=image,
             subnet=subnet_key("public" if public else "private", settled.zone),
             groups=groups,
-            disk=Disk(KINDS[image].device, machine.disk_size, machine.disk_throughput, machine.disk_iops),
+            disk=Disk(device_of(image), machine.disk_size, machine.disk_throughput, machine.disk_iops),
             user_data=user_data(
-                workspace=self._tagger.workspace, cluster=self._name, role=role, region=settled.region
+                workspace=self._tagger.workspace,
+                cluster=self._name,
+                role=role,
+                region=settled.region,
+                group=group,
             ),
             public_address=public,
             key_name=settled.keypair_name,
@@ -98,9 +140,8 @@ class _Maker:
             capacity_reservation=settled.capacity_reservation_id if role == "worker" else None,
         )
 
-
-def _group(tagger: Tagger, name: str, settled: Settled) -> Item:
-    item = tagger.item(f"cluster-{name}-workers", cluster=name, role="worker")
-    if settled.spot and settled.spot_on_demand_fallback:
-        return Item(item.key, item.name, dict(sorted((item.tags | {FALLBACK_TAG: "true"}).items())))
-    return item
+    def _group(self, own: str) -> Item:
+        item = self._tagger.item(f"cluster-{self._name}{own}-workers", cluster=self._name, role="worker")
+        if self._settled.spot and self._settled.spot_on_demand_fallback:
+            return Item(item.key, item.name, dict(sorted((item.tags | {FALLBACK_TAG: "true"}).items())))
+        return item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from coiled_pulumi.plan.model import Cluster, ExistingNetwork, ExistingSubnet, Subnet, Workspace
+from coiled_pulumi.plan.model import Cluster, ExistingNetwork, ExistingSubnet, Subnet, WorkerGroup, Workspace
 
 #: Measures in pixels.
 COLUMN, GAP, MARGIN, LINE, HEAD = 190, 14, 24, 34, 44
@@ -86,7 +86,7 @@ def _zone(plan: Workspace, zone: str, left: int, top: int, height: int) -> Itera
     labels = [f"{cluster.name}: scheduler {cluster.scheduler.instance_type}" for cluster in clusters]
     if "public" in subnets:
         yield from _subnet(subnets["public"], left, top + 24, height - 6, labels, note)
-    labels = [_workers(cluster) for cluster in clusters]
+    labels = [_workers(cluster, group) for cluster in clusters for group in cluster.groups]
     yield from _subnet(subnets["private"], left, top + 24 + height, height - 6, labels, "")
 
 
@@ -101,8 +101,14 @@ def _way_out(plan: Workspace, zone: str) -> str:
     return "NAT instance, way out of all private subnets" if instance and instance.zone == zone else ""
 
 
-def _workers(cluster: Cluster) -> str:
-    return f"{cluster.name}: {cluster.workers.n_workers} \u00d7 {cluster.workers.template.instance_type}"
+def _workers(cluster: Cluster, group: WorkerGroup) -> str:
+    own = "" if group is cluster.workers else f" {group.label}"
+    return f"{cluster.name}{own}: {count(group)} \u00d7 {group.template.instance_type}"
+
+
+def count(group: WorkerGroup) -> str:
+    """Say how many workers a group has."""
+    return f"{group.n_workers} to {group.most}" if group.runtime else str(group.n_workers)
 
 
 def _subnet(

@@ -1,4 +1,4 @@
-"""The plan of what instances may do: write their own logs, read and write their own parameters."""
+"""The plan of what instances may do: write logs, read what they are told, and end the cluster that they schedule."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ _TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     ],
 }
+
+
+#: On a group of workers: the instance that may end it. Pulumi sets it when both are there, so that they start at once.
+OWNER_TAG = "coiled-pulumi:scheduler"
+#: On a parameter: the instance that may read it.
+READER_TAG = "coiled-pulumi:reader"
 
 
 def parameter_path(workspace: str) -> str:
@@ -66,25 +72,47 @@ def _policy(workspace: str, region: str, s3: tuple[tuple[str, str], ...]) -> dic
     # The account is left open in the ARNs: a role cannot reach another account's log groups or parameters by an
     # identity policy alone, and the plan stays free of the account that it is applied to.
     group = f"arn:aws:logs:{region}:*:log-group:{workspace}"
-    parameters = f"arn:aws:ssm:{region}:*:parameter{parameter_path(workspace)}/*"
+    parameters = f"arn:aws:ssm:{region}:*:parameter{parameter_path(workspace)}"
     return {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Sid": "WriteOwnLogs",
                 "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
                 "Resource": [group, f"{group}:log-stream:*"],
             },
             {
-                "Sid": "OwnParameters",
+                "Sid": "ReadConfiguration",
                 "Effect": "Allow",
-                "Action": ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"],
-                "Resource": [parameters],
+                "Action": ["ssm:GetParameter", "ssm:GetParameters"],
+                "Resource": [f"{parameters}/*/config/*", f"{parameters}/*/worker"],
+            },
+            {
+                "Sid": "ReadSecretsOfTheScheduler",
+                "Effect": "Allow",
+                "Action": ["ssm:GetParameter", "ssm:GetParameters"],
+                "Resource": [f"{parameters}/*/scheduler"],
+                "Condition": _is_named_by(f"ssm:resourceTag/{READER_TAG}"),
+            },
+            {
+                "Sid": "EndOwnCluster",
+                "Effect": "Allow",
+                "Action": ["autoscaling:PutScheduledUpdateGroupAction", "autoscaling:SetDesiredCapacity"],
+                "Resource": [f"arn:aws:autoscaling:{region}:*:autoScalingGroup:*:autoScalingGroupName/*"],
+                "Condition": _is_named_by(f"autoscaling:ResourceTag/{OWNER_TAG}"),
             },
             *_buckets(s3),
         ],
     }
+
+
+def _is_named_by(key: str) -> dict:
+    """Ask for a tag that names the calling instance: the user id of a role's session ends with the instance's id.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    return {"StringLike": {"aws:userid": f"*:${{{key}}}"}}
 
 
 def _buckets(s3: tuple[tuple[str, str], ...]) -> list[dict]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from coiled_pulumi.plan.model import Image
 from coiled_pulumi.plan.tagging import Tagger
 
+#: Where Amazon Linux has its root disk.
+ROOT = "/dev/xvda"
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -14,7 +17,7 @@ class Kind:
 
     architecture: str
     parameter: str
-    device: str = "/dev/xvda"
+    device: str = ROOT
 
 
 #: https://docs.aws.amazon.com/linux/al2023/ug/ec2.html#launch-via-aws-cli
@@ -34,6 +37,11 @@ KINDS = {
 def image_key(architecture: str, image: str) -> str:
     """Give the key of an image by its architecture and kind, `AL2023` or `DL`."""
     return f"image-{'dl-' if image == 'DL' else ''}{architecture.replace('_', '-')}"
+
+
+def device_of(key: str) -> str:
+    """Give where an image has its root disk; one of the user's own is taken to be made from one of AWS's."""
+    return KINDS[key].device if key in KINDS else ROOT
 
 
 def plan_images(tagger: Tagger, keys: set[str]) -> tuple[Image, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 #: Version of this vocabulary; a reader of stored plans looks at it first.
-VERSION = 2
+VERSION = 3
 
 Tags = dict[str, str]
 Tier = Literal["public", "private"]
@@ -232,14 +232,26 @@ class WorkerGroup:
     """The launch template and the auto scaling group of a cluster's workers.
 
     Attributes:
+        label: what the group is called in its cluster; `workers` is the one that every cluster has.
+        owner: the tag that names the scheduler, which may end the group.
+        n_workers: how many workers the group begins with.
+        most: how many it may have at most; AWS keeps to it.
         instance_types: in order of preference; the template has the first.
     """
 
+    label: str
     template: Instance
     group: Item
+    owner: Item
     n_workers: int
+    most: int
     instance_types: tuple[str, ...]
     market: Market
+
+    @property
+    def runtime(self) -> bool:
+        """Whether its size is set while the cluster runs, and none of Pulumi's business."""
+        return self.most != self.n_workers
 
     @property
     def mixed(self) -> bool:
@@ -248,16 +260,63 @@ class WorkerGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter(Item):
+    """A parameter of the parameter store, always encrypted; `path` is its name there."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the machines of a cluster read when they have booted.
+
+    Attributes:
+        config: everything but the values of `environ`, which are nobody's business.
+        environ: names of the variables.
+        text: where the configuration stands; where it is too long for one parameter, more follow.
+        scheduler: what only the scheduler may read: its certificate and the token of the dashboard.
+        worker: what workers read: their certificate and where the scheduler is.
+        authority: the cluster's own certificate authority; its key never leaves the state.
+        certificates: what it issued; another rotation is another item.
+        rotation: how often certificates were given anew.
+    """
+
+    config: dict
+    environ: tuple[str, ...]
+    text: Parameter
+    scheduler: Parameter
+    worker: Parameter
+    authority: Item
+    certificates: Item
+    rotation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cluster:
-    """A Dask cluster in one zone; `security` is what its ingress of its own needs, `placement` its placement group."""
+    """A Dask cluster in one zone.
+
+    Attributes:
+        workers: the group of workers that every cluster has.
+        more: further groups.
+        security: what ingress of its own needs.
+        placement: its placement group.
+        node: what its machines are told.
+    """
 
     key: str
     name: str
     zone: str
     scheduler: Instance
     workers: WorkerGroup
+    more: tuple[WorkerGroup, ...]
     security: Security
     placement: Item | None
+    node: Node
+
+    @property
+    def groups(self) -> tuple[WorkerGroup, ...]:
+        """All groups of workers, the one that every cluster has first."""
+        return (self.workers, *self.more)
 
 
 @dataclass(frozen=True, slots=True)

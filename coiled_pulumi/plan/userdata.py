@@ -12,18 +12,48 @@ import json
 LIMIT = 16_384
 
 
-def user_data(*, workspace: str, cluster: str, role: str, region: str) -> str:
-    """Make the cloud-config that writes the node's identity to /etc/coiled-pulumi/node.json."""
-    identity = json.dumps(
-        {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace},
-        sort_keys=True,
-    )
+#: The agent's distribution; an image that has it in /opt/coiled-pulumi boots faster.
+AGENT = "coiled-pulumi>=0.1,<0.2"
+_BOOT = """\
+  - path: /etc/systemd/system/coiled-pulumi-node.service
+    content: |
+      [Unit]
+      Description=Dask node
+      Wants=network-online.target
+      After=network-online.target
+      SuccessAction=poweroff
+      [Service]
+      ExecStart=/opt/coiled-pulumi/bin/python -m coiled_pulumi.node
+      Restart=on-failure
+      [Install]
+      WantedBy=multi-user.target
+runcmd:
+  - |
+    home=/opt/coiled-pulumi
+    test -x $home/bin/python || {
+      until dnf install -y python3.11 python3.11-pip; do sleep 5; done
+      python3.11 -m venv $home
+      until $home/bin/pip install botocore packaging; do sleep 5; done
+      $home/bin/pip install --no-deps '@AGENT@'
+    }
+  - [systemctl, daemon-reload]
+  - [systemctl, enable, --now, coiled-pulumi-node]
+"""
+
+
+def user_data(*, workspace: str, cluster: str, role: str, region: str, group: str = "") -> str:
+    """Make the cloud-config that tells a machine who it is, and starts the agent.
+
+    The agent says by its end that the machine is done: its unit then powers off, which terminates the machine.
+    """
+    said = {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace}
+    identity = json.dumps(said | ({"group": group} if group else {}), sort_keys=True)
     return (
         "#cloud-config\n"
         "write_files:\n"
         "  - path: /etc/coiled-pulumi/node.json\n"
         "    permissions: '0444'\n"
-        f"    content: '{identity}'\n"
+        f"    content: '{identity}'\n" + _BOOT.replace("@AGENT@", AGENT)
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+from coiled_pulumi.spec.yaml12 import MAX_DIGITS
+
 #: What to write in place of a key without a value, where leaving it out may be the opposite of what was meant.
 _IF_EMPTY = {"ingress": "write [] for none, or leave the key out for its default, which opens ports"}
 
@@ -42,6 +44,13 @@ class Refusal(ValueError):
         super().__init__(what, hint)
         self.what = what
         self.hint = hint
+
+
+def unquoted(value: object) -> str:
+    """Make the hint for a number that is written as text; empty for anything else."""
+    if not isinstance(value, str) or not value.isdecimal() or len(value) > MAX_DIGITS:
+        return ""
+    return "take the quotes off" if str(int(value)) == value else f"write {int(value)}"
 
 
 def suggest(words: list[str]) -> str:

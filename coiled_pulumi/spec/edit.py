@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from coiled_pulumi.errors import MAX_ECHO, Problem, SpecErrors, UsageError
-from coiled_pulumi.spec import load, messages, yaml12, yaml_splice, yaml_text
+from coiled_pulumi.spec import load, messages, secret_lines, yaml12, yaml_splice, yaml_text
+from coiled_pulumi.spec.software import masked
 from coiled_pulumi.spec.yaml_splice import REMOVED
 
 __all__ = ["REMOVED", "diff", "read", "remove", "set_values", "write"]
@@ -69,10 +70,17 @@ def remove(text: str, paths: Iterable[yaml12.Path], *, source: str) -> str:
 
 
 def diff(before: str, after: str, source: str) -> str:
-    """Show what an edit changes as a unified diff, empty if nothing; lines end in a line feed whatever the file has."""
+    """Show what an edit changes as a unified diff, empty if nothing; lines end in a line feed whatever the file has.
+
+    Values of variables are nobody's business: in their place stands that they are set.
+    """
+    old, new = _lines(before), _lines(after)
+    shown = secret_lines.masked(old) | secret_lines.masked(new)
+    lines = list(difflib.unified_diff(old, new, source, source))
+    # The first two are the names of the file.
+    lines[2:] = [line[0] + shown.get(line[1:], line[1:]) for line in lines[2:]]
     return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-        for line in difflib.unified_diff(_lines(before), _lines(after), source, source)
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
 
 
@@ -202,7 +210,7 @@ def _refusal(
     if new is REMOVED:
         return UsageError(problem.render(source), "take it out by hand")
     key = f"{path[-1]}: " if path and isinstance(path[-1], str) else ""
-    by_hand = (key + yaml_text.inline(new)).encode("unicode_escape").decode("ascii")
+    by_hand = (key + yaml_text.inline(masked(path, new))).encode("unicode_escape").decode("ascii")
     by_hand = by_hand if len(by_hand) <= MAX_ECHO else by_hand[: MAX_ECHO - 3] + "..."
     return UsageError(problem.render(source), f"write it by hand: {by_hand}")
 

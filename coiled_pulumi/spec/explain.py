@@ -15,9 +15,10 @@ from coiled_pulumi.spec.instance import Machine
 from coiled_pulumi.spec.load import Loaded
 from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.reference import Key, plain
+from coiled_pulumi.spec.software import masked
 from coiled_pulumi.spec.yaml12 import Path, render
 
-Level = Literal["machine", "cluster", "workspace", "config", "default"]
+Level = Literal["machine", "group", "cluster", "workspace", "config", "default"]
 #: Keys of a machine by which its instance types are chosen.
 _ASKED = ("cpu", "memory", "gpu", "architecture")
 _EXISTING: Path = ("network", "existing")
@@ -102,10 +103,17 @@ def paths(loaded: Loaded | None) -> list[str]:
     clusters = list(loaded.workspace.clusters) if loaded else []
     found = []
     for key in reference.keys().values():
-        if reference.ITEM in key.path or reference.NAME in key.path[2:]:
+        if reference.ITEM in key.path:
             continue
-        names = clusters if key.path[:2] == reference.CLUSTER else [""]
-        found += [key.text.replace(reference.NAME, name, 1) for name in names]
+        of_cluster = key.path[:2] == reference.CLUSTER
+        if reference.NAME not in key.path[2:]:
+            found += [key.text.replace(reference.NAME, name, 1) for name in (clusters if of_cluster else [""])]
+        elif of_cluster and loaded:
+            found += [
+                key.text.replace(reference.NAME, name, 1).replace(reference.NAME, group, 1)
+                for name, cluster in loaded.workspace.clusters.items()
+                for group in cluster.worker_groups
+            ]
     return found
 
 
@@ -117,9 +125,13 @@ class _Teller:
         self._normal = aliases.normal(dict(loaded.raw))
 
     def tell(self, path: Path) -> Explained:
+        told = self._tell(path)
+        return replace(told, value=masked(path, told.value))
+
+    def _tell(self, path: Path) -> Explained:
         key, rest = reference.find(path)
         if path[:1] == ("clusters",) and len(path) > 1:
-            self._require(str(path[1]))
+            self._require(path)
         if rest or reference.ITEM in key.path:
             whole = self.tell(_whole(path))
             return self._part(whole, key, path)
@@ -147,8 +159,15 @@ class _Teller:
             else:
                 yield from self.leaves(at, one.path)
 
-    def _require(self, cluster: str) -> None:
-        reference.require_cluster(cluster, self._loaded.workspace.clusters, self._loaded.source)
+    def _require(self, path: Path) -> None:
+        """Refuse a cluster that is not there, or a group of workers that its cluster does not have."""
+        clusters = self._loaded.workspace.clusters
+        reference.require_cluster(str(path[1]), clusters, self._loaded.source)
+        if path[2:3] == (reference.GROUPS,) and len(path) > 3:
+            groups = list(clusters[str(path[1])].worker_groups)
+            if path[3] not in groups:
+                hint = reference.near(str(path[3]), groups) if groups else "it has none"
+                raise UsageError(f"cluster {path[1]} has no group of workers {echo(path[3])}", hint)
 
     def _option(self, key: Key, path: Path, name: str) -> Explained:
         """A backend option, by the same chain that settles it."""
@@ -200,11 +219,13 @@ class _Teller:
 
     def _machine(self, key: Key, path: Path) -> Explained:
         """A key of a machine: its own word, then that of the levels above it, then what its types come to."""
-        cluster, role = self._loaded.workspace.clusters[str(path[1])], path[2]
-        machine = machines.of(cluster, role)  # type: ignore[arg-type]
-        resolved = self._resolved(cluster, role)  # type: ignore[arg-type]
+        cluster = self._loaded.workspace.clusters[str(path[1])]
+        role = reference.role_of((*reference.CLUSTER, *path[2:])) or "worker"
+        of_group = path[2] == reference.GROUPS
+        machine = cluster.worker_groups[str(path[3])] if of_group else machines.of(cluster, role)
+        resolved = machines.resolve(machine, role, settled.settle(self._loaded.workspace, cluster))
         name = str(path[-1])
-        if path[3] == "disk":
+        if path[-2] == "disk":
             own = getattr(machine.disk, name)
             said = [Said("machine", own, self._place(path))] if own is not None else []
             said += self._chain(f"disk.{name}", cluster, path)
@@ -270,6 +291,8 @@ class _Teller:
     def _mapping(self, key: Key, path: Path) -> Explained:
         there = self._said(path) is not None
         level: Level = "cluster" if path[0] == "clusters" and len(path) > 2 else "workspace"
+        if path[2:3] == (reference.GROUPS,) and len(path) > 3:
+            level = "group"
         said = Said(level, None, self._place(path)) if there else Said("default", None, "")
         named = _holds_names(key.path)
         inner = list(self._lookup(path) or ()) if named else key.inner
@@ -286,7 +309,7 @@ class _Teller:
                     f"{render(path)}: {whole.path} has no {echo(part)}", "it is " + _short(whole.value)
                 ) from None
         place = whole.place
-        if whole.level in ("cluster", "workspace", "machine"):
+        if whole.level in ("group", "cluster", "workspace", "machine"):
             of_workspace = whole.level == "workspace" and path[0] == "clusters"
             place = self._place(path[2:] if of_workspace else path)
         return replace(whole, path=render(path), key=key, value=value, place=place)

@@ -167,6 +167,7 @@ def validate_cluster(name: str, value: object, *, workspace: Options) -> Cluster
     found = [
         *normal.problems,
         *rules.market_fits(cluster, settled),
+        *rules.software_fits(cluster),
         *machine_rules.of_cluster(cluster, settled),
     ]
     if found:

@@ -26,16 +26,15 @@ GP3_IOPS = 3000
 
 
 def check(workspace: Workspace) -> Iterator[Problem]:
-    """Check both machines of every cluster."""
+    """Check the machines of every cluster."""
     for name, cluster in workspace.clusters.items():
         yield from of_cluster(cluster, settle(workspace, cluster), f"clusters.{name}.")
 
 
 def of_cluster(cluster: Cluster, settled: Settled, at: str = "") -> Iterator[Problem]:
-    """Check both machines of a cluster; `at` stands before the path of each problem."""
-    for role in machines.ROLES:
-        machine = machines.of(cluster, role)
-        path = f"{at}{role}"
+    """Check all machines of a cluster; `at` stands before the path of each problem."""
+    for key, role, machine in machines.all_of(cluster):
+        path = f"{at}{key}"
         yield from _sizes(machine, path)
         yield from _types(machine, path, role, settled)
         yield from _disk(machine, path, role, settled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +38,14 @@ class Resolved:
 def of(cluster: Cluster, role: Role) -> Machine:
     """Give what a cluster says about a role."""
     return cluster.scheduler if role == "scheduler" else cluster.worker
+
+
+def all_of(cluster: Cluster) -> Iterator[tuple[str, Role, Machine]]:
+    """Give every kind of machine of a cluster, with the key that it stands under and its role."""
+    for role in ROLES:
+        yield role, role, of(cluster, role)
+    for name, group in cluster.worker_groups.items():
+        yield f"worker_groups.{name}", "worker", group
 
 
 def wish(machine: Machine) -> choose.Wish:

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ValidationError
 from coiled_pulumi import catalog
 from coiled_pulumi.errors import MAX_PROBLEMS, Problem, echo
 from coiled_pulumi.spec.aliases import ALIASES, Normal
-from coiled_pulumi.spec.base import Refusal, suggest
-from coiled_pulumi.spec.yaml12 import MAX_DIGITS, Path, lookup, render
+from coiled_pulumi.spec.base import Refusal, suggest, unquoted
+from coiled_pulumi.spec.software import is_secret
+from coiled_pulumi.spec.yaml12 import Path, lookup, render
 
 Hint = str | Callable[[], str]
 
@@ -97,14 +98,17 @@ def line_of(lines: Mapping[Path, int], path: Path) -> int:
 def _sentence(
     kind: str, context: dict[str, Any], path: Path, root: type[BaseModel], value: object
 ) -> tuple[str, Hint]:
+    secret = is_secret(path)
     if kind == "value_error" and isinstance(refusal := context.get("error"), Refusal):
-        got = "" if "got " in refusal.what or isinstance(value, dict | list) else f", got {echo(value)}"
-        return refusal.what + got, refusal.hint
+        silent = "got " in refusal.what or isinstance(value, dict | list) or secret
+        return refusal.what + ("" if silent else f", got {echo(value)}"), refusal.hint
     constraint = _CONSTRAINTS.get(kind, "is not valid").format(**context)
     if kind == "missing":
         return constraint, ""
     if kind == "extra_forbidden":
         return constraint, lambda: _known(root, path)
+    if secret:
+        return constraint, _form(kind, value)
     got = context["actual_length"] if kind == "too_long" else echo(value)
     return f"{constraint}, got {got}", _form(kind, value)
 
@@ -129,9 +133,7 @@ def _form(kind: str, value: object) -> str:
         return _NOTHING.get(kind, "")
     if kind == "string_type" and not isinstance(value, dict | list):
         return "quote it"
-    if kind == "int_type" and isinstance(value, str) and value.isdecimal() and len(value) <= MAX_DIGITS:
-        return "take the quotes off" if str(int(value)) == value else f"write {int(value)}"
-    return ""
+    return unquoted(value) if kind == "int_type" else ""
 
 
 def known_keys(root: type[BaseModel], path: Path) -> list[str]:

@@ -13,9 +13,12 @@ from pydantic import BaseModel
 
 from coiled_pulumi import catalog
 from coiled_pulumi.errors import UsageError, echo
+from coiled_pulumi.spec import durations
 from coiled_pulumi.spec.aliases import ALIASES
 from coiled_pulumi.spec.base import NEW_MACHINES, NEW_WORKERS, suggest
-from coiled_pulumi.spec.machines import DEFAULT_DISK, DEFAULT_DISK_DL
+from coiled_pulumi.spec.cluster import WorkerGroup
+from coiled_pulumi.spec.instance import Machine
+from coiled_pulumi.spec.machines import DEFAULT_DISK, DEFAULT_DISK_DL, ROLES, Role
 from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.settled import DEFAULTS
 from coiled_pulumi.spec.workspace import Workspace
@@ -25,6 +28,9 @@ from coiled_pulumi.spec.yaml12 import Path, render
 NAME, ITEM = "NAME", "[]"
 #: Where the options of a cluster stand.
 CLUSTER: Final = ("clusters", NAME)
+#: Where its further groups of workers stand, and what these have beside a machine's keys.
+GROUPS: Final = "worker_groups"
+_OF_GROUP = WorkerGroup.model_fields.keys() - Machine.model_fields.keys()
 _DEFAULT = re.compile(r"\s*Default: (.*)\.$", re.DOTALL)
 _WORDS = {"object": "mapping", "string": "text", "integer": "whole number", "boolean": "true or false"}
 
@@ -41,7 +47,7 @@ class Key:
         required: whether there is none.
         description: what it is.
         on_change: what the next `up` does when its value changes; empty for mappings and lists with keys of their own.
-        levels: who may say it: `machine`, `cluster`, `workspace`, `config`.
+        levels: who may say it: `machine`, `group`, `cluster`, `workspace`, `config`.
         aliases: other names for it.
         inner: keys in it.
     """
@@ -87,9 +93,11 @@ def plain(value: object, name: str = "") -> Any:
         return {inner: part for inner, part in said.items() if part is not None}
     if name == "memory" and isinstance(value, float):
         return f"{value:g} GiB"
-    if name in ("cpu", "memory") and isinstance(value, tuple):
+    if name in ("cpu", "memory", "n_workers") and isinstance(value, tuple):
         low, high = (plain(bound, name) for bound in value)
         return low if low == high else [low, high]
+    if name.endswith("_timeout") and isinstance(value, int):
+        return durations.text(value)
     if isinstance(value, dict):
         return {key: plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
@@ -203,7 +211,7 @@ def _walk(model: Mapping[str, Any], known: Mapping[str, Any], at: tuple[str, ...
         inside = kind
         if kind.get("type") == "array":
             inside, step = resolved(kind.get("items", {}), known), (ITEM,)
-        elif values := kind.get("patternProperties") or kind.get("additionalProperties"):
+        elif isinstance(values := kind.get("patternProperties") or kind.get("additionalProperties"), dict):
             one = next(iter(values.values())) if "patternProperties" in kind else values
             inside, step = resolved(one, known), (NAME,)
         yield _key(path, found, kind, tuple(inside.get("properties", ())), required=name in required)
@@ -243,16 +251,24 @@ def _default(
     name = option(path)
     value = plain(DEFAULTS[name]) if name in DEFAULTS else found.get("default")
     if value is None or name == "ingress":
-        if path[-2:] == ("disk", "size") and path[:2] == CLUSTER and path[2] in DEFAULT_DISK:
-            return _disk(path[2])
+        if path[-2:] == ("disk", "size") and (role := role_of(path)):
+            return _disk(role)
         return words or ("" if inner else "none")
     if inner and isinstance(value, dict):
         return ""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _disk(role: str) -> str:
-    size = DEFAULT_DISK[role]  # type: ignore[index]
+def role_of(path: Path) -> Role | None:
+    """Give the role of the machine that a path leads into; None if it leads into none."""
+    inside = path[len(CLUSTER) :] if path[:1] == CLUSTER[:1] else ()
+    if inside[:1] == (GROUPS,) and len(inside) > 2:
+        return "worker"
+    return next((role for role in ROLES if inside[:1] == (role,)), None)
+
+
+def _disk(role: Role) -> str:
+    size = DEFAULT_DISK[role]
     return str(size) if size == DEFAULT_DISK_DL else f"{size}, {DEFAULT_DISK_DL} for the image DL"
 
 
@@ -260,7 +276,8 @@ def _on_change(path: tuple[str, ...], effect: str) -> str:
     """Say of one kind of machine what the model says of both."""
     if path[:2] != CLUSTER or effect not in (NEW_MACHINES.effect, NEW_WORKERS.effect):
         return effect
-    return {"scheduler": "replaces the scheduler", "worker": NEW_WORKERS.effect}.get(path[2], effect)
+    role = role_of(path)
+    return {"scheduler": "replaces the scheduler", "worker": NEW_WORKERS.effect}.get(role or "", effect)
 
 
 def _levels(path: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -270,6 +287,8 @@ def _levels(path: tuple[str, ...], name: str) -> tuple[str, ...]:
         return ("workspace",)
     if len(path) == len(CLUSTER) + 1:
         return ("cluster",)
+    if path[len(CLUSTER)] == GROUPS and path[-1] in _OF_GROUP:
+        return ("group",)
     return ("machine", "cluster", "workspace", "config") if "disk" in path[:-1] else ("machine",)
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 from coiled_pulumi import catalog
 from coiled_pulumi.errors import Problem, echo
-from coiled_pulumi.spec import machine_rules
+from coiled_pulumi.spec import machine_rules, tags
 from coiled_pulumi.spec.access import Ingress
 from coiled_pulumi.spec.base import suggest
-from coiled_pulumi.spec.cluster import Cluster
+from coiled_pulumi.spec.cluster import Cluster, largest
 from coiled_pulumi.spec.settled import Settled, settle
 from coiled_pulumi.spec.workspace import Workspace
 
@@ -107,7 +107,7 @@ def workers_fit_their_subnet(workspace: Workspace) -> Iterator[Problem]:
     wanted: Counter[str] = Counter()
     for name, cluster in workspace.clusters.items():
         zone = settle(workspace, cluster).zone
-        wanted[zone] += cluster.n_workers
+        wanted[zone] += largest(cluster)
         if wanted[zone] > room:
             yield Problem(
                 f"clusters.{name}.n_workers",
@@ -183,6 +183,28 @@ def market_fits(cluster: Cluster, settled: Settled, at: str = "") -> Iterator[Pr
         yield Problem(f"{at}spot", what, hint="reservations are on-demand")
 
 
+def software_fits_together(workspace: Workspace) -> Iterator[Problem]:
+    """A container has its packages in it."""
+    for name, cluster in workspace.clusters.items():
+        yield from software_fits(cluster, f"clusters.{name}.")
+
+
+def software_fits(cluster: Cluster, at: str = "") -> Iterator[Problem]:
+    """A container has its packages in it; `at` stands before the path of each problem."""
+    for key in ("packages", "python"):
+        if cluster.container is not None and getattr(cluster, key) is not None:
+            yield Problem(f"{at}{key}", "must be left out beside container", hint="the image has its own")
+
+
+def tags_fit_together(workspace: Workspace) -> Iterator[Problem]:
+    """The tags of a cluster and those of its workspace fit on one resource."""
+    for name, cluster in workspace.clusters.items():
+        count = len({**workspace.tags, **cluster.tags})
+        if count > tags.MOST:
+            what = f"must be at most {tags.MOST} with those of the workspace, got {count}"
+            yield Problem(f"clusters.{name}.tags", what)
+
+
 def nat_instance_is_offered(workspace: Workspace) -> Iterator[Problem]:
     """The zone that a NAT instance stands in has machines for it."""
     if workspace.network.nat != "instance" or workspace.network.existing is not None:
@@ -202,6 +224,8 @@ RULES: tuple[Callable[[Workspace], Iterator[Problem]], ...] = (
     schedulers_fit_their_subnet,
     ingress_rules_distinct,
     options_fit_together,
+    software_fits_together,
+    tags_fit_together,
     nat_instance_is_offered,
 )
 

@@ -8,6 +8,7 @@ import (
 // resourceTypes maps each Terraform resource type that we render to the token of the pulumi-aws SDK.
 var resourceTypes = map[string]string{
 	"aws_autoscaling_group":             "aws:autoscaling/group:Group",
+	"aws_autoscaling_group_tag":         "aws:autoscaling/tag:Tag",
 	"aws_autoscaling_lifecycle_hook":    "aws:autoscaling/lifecycleHook:LifecycleHook",
 	"aws_autoscaling_policy":            "aws:autoscaling/policy:Policy",
 	"aws_cloudwatch_log_group":          "aws:cloudwatch/logGroup:LogGroup",

@@ -3,7 +3,8 @@
 What it is to do stands in the folder beside it:
 
     script.json   by operation: the stream to write, what to print, how long to stay, the exit code
-    stacks.json   the outputs of stacks by name; without it `stack output` does what the script says
+    stacks.json   the outputs of stacks by name; without it `stack output` does what the script says. Secrets of
+                  clusters are shown with --show-secrets alone, and a stack is gone after `stack rm`
     state.json    what is exported, an empty state without it
     calls.jsonl   what it was called with, one line per call, in order
 """
@@ -25,6 +26,12 @@ exec {python} -IS "$(dirname "$0")/pulumi.py" "$@"
 """
 _SCRIPT = """\
 import json, os, pathlib, signal, sys, time
+def sealed(value):
+    if not isinstance(value, dict):
+        return value
+    # Of variables, what a cluster was started with has the names alone.
+    secret = {"security", "environ"} if "config" in value else {"security"}
+    return {key: "[secret]" if key in secret and part else sealed(part) for key, part in value.items()}
 here = pathlib.Path(__file__).resolve().parent
 arguments = sys.argv[1:]
 options = dict(zip(arguments, arguments[1:]))
@@ -47,9 +54,12 @@ if verb == "stack export":
 if verb == "stack output" and stacks:
     name = options["--stack"]
     if name in stacks:
-        sys.exit(print(json.dumps(stacks[name])))
+        shown = stacks[name] if "--show-secrets" in arguments else sealed(stacks[name])
+        sys.exit(print(json.dumps(shown)))
     sys.stderr.write(f"error: no stack named '{name}' found\\n")
     sys.exit(6)
+if verb == "stack rm" and stacks.pop(options["--stack"], None) is not None:
+    (here / "stacks.json").write_text(json.dumps(stacks))
 todo = json.loads((here / "script.json").read_text()).get(verb, {})
 if todo.get("wait"):
     signal.signal(signal.SIGINT, lambda *_: (here / "interrupted").open("a").write("^C\\n"))

@@ -110,6 +110,17 @@ ingress = st.lists(
 ).map(lambda rules: [{"ports": [port], "cidr": source} for port, source in rules])
 
 
+#: Numbers of workers, and ranges of them.
+sizes = st.integers(1, 20) | st.tuples(st.integers(0, 10), st.integers(1, 10)).map(
+    lambda pair: [pair[0], pair[0] + pair[1]]
+)
+spans = st.just("never") | st.builds(
+    lambda number, unit: f"{number} {unit}",
+    st.integers(5, 365),
+    st.sampled_from(["seconds", "minutes", "min", "hours", "h", "days"]),
+)
+
+
 @st.composite
 def clusters(draw, zones: list[str], default: str) -> dict:
     """Draw a cluster that fits even the smallest network."""
@@ -118,9 +129,17 @@ def clusters(draw, zones: list[str], default: str) -> dict:
         st.fixed_dictionaries(
             {},
             optional={
-                "n_workers": st.integers(1, 20),
+                "n_workers": sizes,
                 "scheduler": machines(zone),
                 "worker": machines(zone),
+                "worker_groups": st.dictionaries(
+                    slugs.filter(lambda label: label != "workers"),
+                    st.builds(lambda machine, size: {**machine, "n_workers": size}, machines(zone), sizes),
+                    max_size=2,
+                ),
+                "idle_timeout": spans,
+                "environ": st.dictionaries(st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.just("x"), max_size=3),
+                "rotation": st.integers(0, 3),
                 "ingress": ingress,
             },
         )

@@ -5,6 +5,8 @@ import dataclasses
 from coiled_pulumi import outputs
 
 REGION = "us-east-1"
+#: Certificates that nobody reads are as good as any; `certificates.issue` makes real ones.
+SECURITY = {"ca": "CA", "cert": "CERT", "key": "KEY", "token": "tok-en"}
 
 
 def cluster(**changes: object) -> outputs.ClusterOutputs:
@@ -16,6 +18,9 @@ def cluster(**changes: object) -> outputs.ClusterOutputs:
         scheduler_address="192.0.2.7",
         scheduler_private_address="10.50.224.5",
         worker_group="solo-cluster-one-workers-1234567",
+        groups={"workers": outputs.GroupOutputs("solo-cluster-one-workers-1234567", 2, 2, runtime=False)},
+        rotation=0,
+        security=dict(SECURITY),
     )
     return dataclasses.replace(record, **changes)
 

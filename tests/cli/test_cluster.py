@@ -3,8 +3,10 @@
 import pytest
 from _support import up_records
 
-from coiled_pulumi.cli.cluster import _wanted
+from coiled_pulumi.cli.cluster_start import wanted as _wanted
+from coiled_pulumi.engine.lock import exclusive
 from coiled_pulumi.errors import UsageError
+from coiled_pulumi.ops import target
 
 FILE = ("--file", "solo.yaml")
 
@@ -123,25 +125,37 @@ def test_while_the_workspace_is_down_it_says_how_to_bring_it_up(cli, pulumi, sol
 def test_the_list_has_those_of_the_file_and_those_beside_it(cli, up):
     done = cli("cluster", "list", *FILE)
 
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0
+    # There is no AWS here to ask.
+    first, second = done.err.splitlines()
+    assert first.startswith("note: what still runs in eu-west-1 cannot be seen: ")
+    assert second.startswith("note: what still runs in us-east-1 cannot be seen: ")
     assert [line.split() for line in done.out.splitlines()] == [
-        ["cluster", "from", "zone", "workers", "scheduler", "instance"],
-        ["one", "file", "us-east-1a", "2", "192.0.2.7", "i-0123456789abcdef0"],
-        ["far", "start", "eu-west-1b", "2", "10.50.224.5", "i-0123456789abcdef0"],
+        ["cluster", "from", "state", "zone", "workers", "scheduler", "instance"],
+        ["one", "file", "unknown", "us-east-1a", "2", "192.0.2.7", "i-0123456789abcdef0"],
+        ["far", "start", "unknown", "eu-west-1b", "2", "10.50.224.5", "i-0123456789abcdef0"],
         ["half", "start", "incomplete"],
     ]
 
 
 def test_the_list_as_json(cli, up):
-    data = cli("cluster", "list", *FILE, "--json").data
+    done = cli("cluster", "list", *FILE, "--json")
+    data = done.data
 
     assert (data["version"], data["workspace"]) == (1, "solo")
     assert [(row["name"], row["from"], row["state"], row["region"]) for row in data["clusters"]] == [
-        ("one", "file", "up", "us-east-1"),
-        ("far", "start", "up", "eu-west-1"),
+        ("one", "file", "unknown", "us-east-1"),
+        ("far", "start", "unknown", "eu-west-1"),
         ("half", "start", "incomplete", "us-east-1"),
     ]
     assert data["clusters"][1]["scheduler_private_address"] == "10.50.224.5"
+    assert "secret" not in done.out
+
+
+def test_a_start_that_is_at_work_here_is_no_broken_one(cli, up, folder):
+    lock = target.lock_of("solo.half", state=target.state_home())
+    with exclusive(lock, lambda _: None):
+        assert cli("cluster", "list", *FILE, "--json").data["clusters"][2]["state"] == "starting"
 
 
 def test_a_workspace_without_clusters_says_so(cli, pulumi, solo):

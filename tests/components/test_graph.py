@@ -125,7 +125,62 @@ def test_another_cluster_adds_its_own_machines_and_nothing_else():
         ("aws:ec2/instance:Instance", f"{own}-scheduler", own),
         ("aws:ec2/launchTemplate:LaunchTemplate", f"{own}-worker", own),
         ("aws:autoscaling/group:Group", f"{own}-workers", own),
+        ("aws:autoscaling/tag:Tag", f"{own}-workers-owner", own),
+        *_told(own),
     }
+
+
+def _told(cluster: str) -> set[tuple[str, str, str]]:
+    """What a cluster's machines are told."""
+    stashes = ("authority", "certificates-0")
+    parameters = ("config-0", "scheduler-secrets", "worker-secrets")
+    return {
+        ("coiled:index:Node", f"{cluster}-node", cluster),
+        *(("pulumi:index:Stash", f"{cluster}-{name}", f"{cluster}-node") for name in stashes),
+        *(("aws:ssm/parameter:Parameter", f"{cluster}-{name}", f"{cluster}-node") for name in parameters),
+    }
+
+
+def test_another_group_of_workers_adds_its_own_machines_and_nothing_else():
+    one = _graph(_record(clusters={"main": {"worker_groups": {"a": {}}}}))
+    two = _graph(_record(clusters={"main": {"worker_groups": {"a": {}, "big": {}}}}))
+    cluster, own = "dev-cluster-main", "dev-cluster-main.big"
+
+    assert one <= two
+    assert two - one == {
+        ("aws:ec2/launchTemplate:LaunchTemplate", f"{own}-worker", cluster),
+        ("aws:autoscaling/group:Group", f"{own}-workers", cluster),
+        ("aws:autoscaling/tag:Tag", f"{own}-workers-owner", cluster),
+    }
+
+
+def test_a_group_of_workers_is_never_called_as_something_of_another_cluster():
+    clusters = {"a": {"worker_groups": {"b": {}}}, "a-b": {}, "a-group-b": {}, "b": {"worker_groups": {"a": {}}}}
+    recorded = _record(clusters=clusters)
+
+    assert len(recorded.of("Group")) == 6
+
+
+def test_a_range_is_kept_by_aws_and_set_while_the_cluster_runs():
+    recorded = _record(clusters={"main": {"n_workers": [2, 20]}})
+    group = recorded.named("dev-cluster-main-workers", "Group")
+
+    sizes = ("minSize", "desiredCapacity", "maxSize")
+    assert [int(group.props[size]) for size in sizes] == [0, 2, 20]
+    assert "desiredCapacity" in group.ignores
+
+
+def test_what_is_secret_goes_out_encrypted():
+    recorded = _record(clusters={"main": {"environ": {"TOKEN": "geheim" * 1000}}})
+    parameters = recorded.of("Parameter")
+
+    assert {item.props["type"] for item in parameters} == {"SecureString"}
+    assert [item.name for item in parameters if "config" in item.name] == [
+        "dev-cluster-main-config-0",
+        "dev-cluster-main-config-1",
+    ]
+    assert all(len(item.props["value"]) <= 4096 for item in parameters)
+    assert "geheim" not in json.dumps(recorded.outputs)
 
 
 def test_names_of_clusters_never_collide_with_what_is_there():
@@ -160,6 +215,7 @@ def test_a_scheduler():
         "ami": monitor.IMAGE,
         "associatePublicIpAddress": True,
         "iamInstanceProfile": "dev",
+        "instanceInitiatedShutdownBehavior": "terminate",
         "instanceType": "m6i.large",
         "metadataOptions": METADATA,
         "rootBlockDevice": {
@@ -211,7 +267,7 @@ def test_workers():
         "forceDelete": True,
         "launchTemplate": {"id": "dev-cluster-main-worker-id", "version": "1"},
         "maxSize": 7,
-        "minSize": 7,
+        "minSize": 0,
         "vpcZoneIdentifiers": ["dev-private-us-east-1a-id"],
         "waitForCapacityTimeout": "0",
     }
@@ -294,7 +350,8 @@ def test_names_that_people_look_for_are_the_workspaces_own():
 def test_an_image_is_looked_up_once_for_all_clusters_and_kept():
     recorded = _record(clusters={"a": {}, "b": {}, "c": {"worker": {"instance_type": "m7g.large"}}})
 
-    assert [item.name for item in recorded.of("Stash")] == ["dev-image-arm64", "dev-image-x86-64"]
+    images = [item.name for item in recorded.of("Stash") if "-image-" in item.name]
+    assert images == ["dev-image-arm64", "dev-image-x86-64"]
     assert len(recorded.invokes) == 2
 
 
@@ -310,6 +367,7 @@ def test_type_tokens_are_frozen():
         "Logs": "coiled:index:Logs",
         "Images": "coiled:index:Images",
         "Cluster": "coiled:index:Cluster",
+        "Node": "coiled:index:Node",
         "ClusterBeside": "coiled:index:ClusterBeside",
     }
 

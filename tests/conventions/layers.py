@@ -13,21 +13,22 @@ PACKAGE = "coiled_pulumi"
 ALLOWED: dict[str, frozenset[str]] = {
     part: frozenset(names.split())
     for part, names in {
-        "": "ops",  # the package's own __init__, lazily
+        "": "ops cluster",  # the package's own __init__, lazily
         "errors": "",
         "values": "",
         "me": "errors",
         "catalog": "values errors",
         "spec": "catalog values errors pydantic",
         "plan": "spec catalog values errors",
-        "components": "plan values pulumi pulumi_aws",
+        "certificates": "cryptography",
+        "components": "plan values certificates pulumi pulumi_aws",
         "outputs": "errors",
         "program": "spec plan components outputs errors me pulumi pulumi_aws",
         "aws": "catalog values errors boto3 botocore",
         "engine": "errors",
         "local": "errors moto werkzeug boto3 botocore",
         "ops": "catalog spec plan outputs aws engine local errors values pulumi",
-        "cluster": "ops outputs errors distributed",
+        "cluster": "ops outputs errors distributed dask tornado rich",
         "node": "errors values distributed boto3 botocore",
         "cli": "*",
         "__main__": "cli",
@@ -38,8 +39,11 @@ MORE: dict[str, frozenset[str]] = {
     "spec.yaml12": frozenset({"yaml"}),
     "spec.yaml_nodes": frozenset({"yaml"}),
     "spec.yaml_text": frozenset({"yaml"}),
+    "spec.secret_lines": frozenset({"yaml"}),
     "spec.dask_config": frozenset({"dask"}),
+    "local.hosts.user_data": frozenset({"yaml"}),  # cloud-init's, of an instance
     "ops.target": frozenset({"yaml"}),  # Pulumi's own files, not the user's
+    "ops.watching": frozenset({"certificates"}),
     "engine.language_host": frozenset({"pulumi", "grpc", "google"}),
     "engine.program": frozenset({"pulumi", "grpc", "google"}),
 }

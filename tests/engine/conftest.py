@@ -121,7 +121,7 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
     if engine is None:
         pytest.fail("these tests need the engine: coiled-pulumi engine install")
     home = tmp_path_factory.mktemp("local-aws")
-    record = daemon.up(home=home)
+    record = daemon.up(home=home, hosts=0)
     ambient = dict(os.environ) | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "COILED_PULUMI_LOCAL_HOME": str(home),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from coiled_pulumi.local import daemon, inventory
+from coiled_pulumi.local import control, daemon, inventory, state
 from coiled_pulumi.local.state import Record
 
 REGION = "us-east-1"
@@ -83,6 +84,20 @@ class Aws:
         )
         return name
 
+    def host(self, instance_id: str) -> str:
+        """How an instance really runs: up, starting, paper, or nothing."""
+        hosts = control.ask(self.record, "hosts")["instances"]
+        return next((one["host"] for one in hosts if one["id"] == instance_id), "")
+
+    def folder(self, instance_id: str) -> Path:
+        return state.hosts_folder(self.record.home) / instance_id
+
+    def until(self, what: Callable[[], object], limit: float = 30.0) -> None:
+        deadline = time.monotonic() + limit
+        while not what():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
     def members(self, name: str) -> list[dict[str, Any]]:
         answer = self.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
         return [member for group in answer["AutoScalingGroups"] for member in group["Instances"]]
@@ -91,7 +106,20 @@ class Aws:
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     home = tmp_path_factory.mktemp("local") / "home"
-    record = daemon.up(home=home)
+    record = daemon.up(home=home, hosts=0)
+    try:
+        yield Aws(record, inventory.clients(record), itertools.count(1))
+    finally:
+        daemon.down(home=home)
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """One whose instances really run, as processes on loopback addresses."""
+    home = tmp_path_factory.mktemp("hosted") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COILED_PULUMI_LOCAL_LOOPBACK", "1")
+        record = daemon.up(home=home, hosts=12)
     try:
         yield Aws(record, inventory.clients(record), itertools.count(1))
     finally:

@@ -55,8 +55,24 @@ def test_adding_a_cluster_changes_nothing_else(data, name, draw):
     larger = {**data, "clusters": {name: {"n_workers": 3, "worker": worker}, **data["clusters"]}}
     added = _added(items_of(spec_of(data)), items_of(spec_of(larger)))
 
-    own = {f"cluster-{name}-scheduler", f"cluster-{name}-worker", f"cluster-{name}-workers"}
+    kinds = ("authority", "certificates-0", "config", "scheduler", "scheduler-secrets", "worker", "workers")
+    own = {f"cluster-{name}-{kind}" for kind in (*kinds, "worker-secrets", "workers-owner")}
     assert own <= added <= own | {"image-x86-64", "image-arm64"}
+
+
+@given(workspaces().filter(lambda data: data["clusters"]), slugs, st.data())
+def test_adding_a_group_of_workers_changes_what_machines_are_told_and_nothing_else(data, label, draw):
+    name = draw.draw(st.sampled_from(sorted(data["clusters"])))
+    cluster = data["clusters"][name]
+    groups = cluster.get("worker_groups", {})
+    assume(label not in groups and label != "workers")
+    group = draw.draw(machines(cluster.get("zone", data["zone"])))
+    more = {**cluster, "worker_groups": {label: group, **groups}}
+    before = items_of(spec_of(data))
+    after = items_of(spec_of({**data, "clusters": {**data["clusters"], name: more}}))
+
+    own = {f"cluster-{name}.{label}-{kind}" for kind in ("worker", "workers", "workers-owner")}
+    assert own <= _added(before, after) <= own | {"image-x86-64", "image-arm64"}
 
 
 @given(workspaces(), ports, sources)
@@ -82,8 +98,9 @@ def test_tags_of_the_user_change_tags_and_nothing_else(data, other):
     assert bare(spec_of(data)) == bare(spec_of({**data, "tags": other}))
 
 
-@given(workspaces(), st.integers(1, 20))
+@given(workspaces(), st.tuples(st.integers(0, 10), st.integers(1, 10)))
 def test_the_number_of_workers_changes_nothing_but_itself(data, n_workers):
+    n_workers = [n_workers[0], n_workers[0] + n_workers[1]]
     clusters = {name: {**cluster, "n_workers": n_workers} for name, cluster in data["clusters"].items()}
 
     assert items_of(spec_of(data)) == items_of(spec_of({**data, "clusters": clusters}))
@@ -149,7 +166,11 @@ def test_every_item_carries_the_tags_that_recovery_goes_by(data):
 def test_references_between_items_are_keys_of_items(data):
     plan = build(spec_of(data))
     keys = by_key(plan).keys()
-    machines = [m for cluster in plan.clusters for m in (cluster.scheduler, cluster.workers.template)]
+    machines = [
+        machine
+        for cluster in plan.clusters
+        for machine in (cluster.scheduler, *(group.template for group in cluster.groups))
+    ]
 
     network = plan.network
     nats = [*network.nat_gateways, *([network.nat_instance] if network.nat_instance else [])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from coiled_pulumi.plan.identity import OWNER_TAG
 from coiled_pulumi.plan.model import Cluster, ExistingNetwork, Instance, Network, Workspace
 from coiled_pulumi.plan.rights.needs import Frame, Need, creating
 from coiled_pulumi.plan.rights.scope import CLUSTER, Condition, Scope, both, own_tags
@@ -26,8 +27,8 @@ def _any_machine(has: Callable[[Instance], object]) -> Callable[[Workspace], boo
     return _any_cluster(lambda cluster: any(has(machine) for machine in _machines(cluster)))
 
 
-def _machines(cluster: Cluster) -> tuple[Instance, Instance]:
-    return cluster.scheduler, cluster.workers.template
+def _machines(cluster: Cluster) -> tuple[Instance, ...]:
+    return (cluster.scheduler, *(group.template for group in cluster.groups))
 
 
 _groups_of_clusters = _any_cluster(lambda cluster: cluster.security.groups)
@@ -53,15 +54,17 @@ NEEDS: Final = (
     Need("worker groups", _always, {
         "Ongoing": (
             "ec2: CreateLaunchTemplateVersion ModifyLaunchTemplate DeleteLaunchTemplate"
-            " autoscaling: UpdateAutoScalingGroup DeleteAutoScalingGroup",
+            " autoscaling: UpdateAutoScalingGroup DeleteAutoScalingGroup SetDesiredCapacity"
+            " TerminateInstanceInAutoScalingGroup",
             "",
         ),
         "OngoingNew": ("ec2: CreateLaunchTemplate autoscaling: CreateAutoScalingGroup", "launch-template group"),
         "OngoingRead": (
             "ec2: DescribeLaunchTemplateVersions DescribeLaunchTemplates"
-            " autoscaling: DescribeAutoScalingGroups DescribeScalingActivities",
+            " autoscaling: DescribeAutoScalingGroups DescribeScalingActivities DescribeTags",
             "",
         ),
+        "OngoingOwner": ("autoscaling: CreateOrUpdateTags DeleteTags", ""),
     }),
     Need("clusters with ingress of their own", _groups_of_clusters, {
         "OngoingGroups": (
@@ -123,7 +126,12 @@ NEEDS: Final = (
         ),
     }),
     Need("certificates of clusters", _always, {
-        "OngoingParameters": ("ssm: DeleteParameter GetParameter PutParameter", ""),
+        "OngoingParameters": (
+            "ssm: AddTagsToResource DeleteParameter GetParameter ListTagsForResource PutParameter"
+            " RemoveTagsFromResource",
+            "",
+        ),
+        "OngoingRead": ("ssm: DescribeParameters", ""),
     }),
 )  # fmt: skip
 
@@ -180,6 +188,14 @@ FRAMES: Final = {
     "OngoingRetag": Frame(
         lambda scope, _: (*scope.ec2(), scope.group()),
         lambda scope, _: both(scope.ours(), scope.free_tag_keys()),
+    ),
+    # The one tag that comes after its group is made: which scheduler may end it.
+    "OngoingOwner": Frame(
+        lambda scope, _: (scope.group(),),
+        lambda scope, _: both(
+            scope.ours(),
+            {"ForAllValues:StringEquals": {"aws:TagKeys": [OWNER_TAG]}, "Null": {"aws:TagKeys": "false"}},
+        ),
     ),
     "OngoingGroups": Frame(lambda scope, _: scope.ec2("security-group"), _groups),
     "OngoingRules": Frame(_kinds, lambda scope, _: scope.made()),

@@ -103,8 +103,9 @@ class Scope:
 
 
 def own_tags(plan: model.Workspace) -> tuple[str, ...]:
-    """Give the keys of the tags that the user puts on everything."""
-    return tuple(sorted(key for key in plan.logs.tags if key != "Name" and not key.startswith(PREFIX)))
+    """Give the keys of the tags that the user puts on everything, or on one of the clusters."""
+    found = set(plan.logs.tags).union(*(cluster.scheduler.tags for cluster in plan.clusters))
+    return tuple(sorted(key for key in found if key != "Name" and not key.startswith(PREFIX)))
 
 
 def both(*conditions: Condition) -> Condition:

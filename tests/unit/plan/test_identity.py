@@ -13,17 +13,36 @@ def test_what_instances_may_do():
             {
                 "Sid": "WriteOwnLogs",
                 "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
                 "Resource": [
                     "arn:aws:logs:eu-west-1:*:log-group:dev",
                     "arn:aws:logs:eu-west-1:*:log-group:dev:log-stream:*",
                 ],
             },
             {
-                "Sid": "OwnParameters",
+                "Sid": "ReadConfiguration",
                 "Effect": "Allow",
-                "Action": ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"],
-                "Resource": ["arn:aws:ssm:eu-west-1:*:parameter/coiled-pulumi/dev/*"],
+                "Action": ["ssm:GetParameter", "ssm:GetParameters"],
+                "Resource": [
+                    "arn:aws:ssm:eu-west-1:*:parameter/coiled-pulumi/dev/*/config/*",
+                    "arn:aws:ssm:eu-west-1:*:parameter/coiled-pulumi/dev/*/worker",
+                ],
+            },
+            {
+                "Sid": "ReadSecretsOfTheScheduler",
+                "Effect": "Allow",
+                "Action": ["ssm:GetParameter", "ssm:GetParameters"],
+                "Resource": ["arn:aws:ssm:eu-west-1:*:parameter/coiled-pulumi/dev/*/scheduler"],
+                "Condition": {"StringLike": {"aws:userid": "*:${ssm:resourceTag/coiled-pulumi:reader}"}},
+            },
+            {
+                "Sid": "EndOwnCluster",
+                "Effect": "Allow",
+                "Action": ["autoscaling:PutScheduledUpdateGroupAction", "autoscaling:SetDesiredCapacity"],
+                "Resource": ["arn:aws:autoscaling:eu-west-1:*:autoScalingGroup:*:autoScalingGroupName/*"],
+                "Condition": {
+                    "StringLike": {"aws:userid": "*:${autoscaling:ResourceTag/coiled-pulumi:scheduler}"}
+                },
             },
         ],
     }

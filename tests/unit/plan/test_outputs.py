@@ -29,10 +29,25 @@ RECORD = outputs.WorkspaceOutputs(
             scheduler_address="198.51.100.2",
             scheduler_private_address="10.0.0.4",
             worker_group="main-workers-1",
+            groups={
+                "workers": outputs.GroupOutputs("main-workers-1", 5, 5, runtime=False),
+                "big": outputs.GroupOutputs("main.big-workers-1", 0, 20, runtime=True),
+            },
+            rotation=1,
+            security={"ca": "a", "cert": "b", "key": "c", "token": "d"},
         )
     },
 )
 DATA = json.loads(json.dumps(dataclasses.asdict(RECORD)))
+
+
+def test_what_is_secret_is_in_no_text_of_it():
+    secret = outputs.ClusterStackOutputs(
+        "dev", "us-east-1", "main", RECORD.clusters["main"], {}, environ={"TOKEN": "geheim"}
+    )
+    main = dataclasses.replace(RECORD.clusters["main"], security={"key": "geheim"})
+
+    assert "geheim" not in repr(secret) + repr(main)
 
 
 def test_round_trip():
@@ -46,12 +61,12 @@ def test_no_record(stack):
     assert str(caught.value) == "the stack has no workspace outputs\nhint: bring it up with: coiled-pulumi up"
 
 
-@pytest.mark.parametrize("version", [1, 3, 0, None, "2"])
+@pytest.mark.parametrize("version", [1, 2, 4, 0, None, "3"])
 def test_other_version(version):
     with pytest.raises(CoiledPulumiError) as caught:
         outputs.read({outputs.KEY: {**DATA, "version": version}})
     assert str(caught.value) == (
-        f"the stack's outputs have version {version}, this program reads 2\nhint: upgrade coiled-pulumi"
+        f"the stack's outputs have version {version}, this program reads 3\nhint: upgrade coiled-pulumi"
     )
 
 
@@ -62,6 +77,10 @@ def test_other_version(version):
         pytest.param({key: value for key, value in DATA.items() if key != "clusters"}, id="clusters-missing"),
         pytest.param({**DATA, "surplus": 1}, id="field-unknown"),
         pytest.param({**DATA, "clusters": {"main": {"zone": "us-east-1a"}}}, id="cluster-incomplete"),
+        pytest.param(
+            {**DATA, "clusters": {"main": {**DATA["clusters"]["main"], "groups": {"big": {"name": "x"}}}}},
+            id="group-incomplete",
+        ),
         pytest.param({**DATA, "clusters": {"main": None}}, id="cluster-null"),
         pytest.param({**DATA, "clusters": []}, id="clusters-list"),
     ],

@@ -12,6 +12,11 @@ OPTIONS = [
     "region", "zone", "ingress", "spot", "spot_on_demand_fallback", "spot_on_demand_base", "keypair_name",
     "use_placement_group", "ami_version", "use_scheduler_public_ip", "capacity_reservation_id", "disk",
 ]  # fmt: skip
+SIZES = [
+    "n_workers", "scheduler", "worker", "worker_groups", "idle_timeout", "no_client_timeout", "cluster_timeout",
+    "scheduler_timeout", "tags", "rotation",
+]  # fmt: skip
+SOFTWARE = ["packages", "python", "container", "ami_id", "environ", "dask_config"]
 MACHINE = ["instance_type", "cpu", "memory", "gpu", "architecture", "disk"]
 DISK = ["size", "throughput", "iops"]
 
@@ -50,7 +55,9 @@ def test_echo_is_clipped(length):
         (("iam", "s3", 0), ["bucket", "access"]),
         (("ingress", 3), ["ports", "cidr"]),
         (("logs",), ["retention_days"]),
-        (("clusters", "any"), ["n_workers", "scheduler", "worker", *OPTIONS]),
+        (("clusters", "any"), [*SIZES, *SOFTWARE, *OPTIONS]),
+        (("clusters", "any", "worker_groups", "big"), [*MACHINE, "n_workers", "resources"]),
+        (("clusters", "any", "environ"), []),
         (("clusters", "any", "worker"), MACHINE),
         (("clusters", "any", "scheduler", "disk"), DISK),
         (("clusters", "any", "disk"), DISK),

@@ -37,7 +37,27 @@ def test_what_a_file_leaves_out_is_not_said():
         "logs": {"retention_days": 30},
         "iam": {"instance_policies": (), "s3": ()},
         "tags": {},
-        "clusters": {"main": {**OPTIONS, "n_workers": 4, "scheduler": MACHINE, "worker": MACHINE}},
+        "clusters": {
+            "main": {
+                **OPTIONS,
+                "n_workers": (4, 4),
+                "scheduler": MACHINE,
+                "worker": MACHINE,
+                "worker_groups": {},
+                "idle_timeout": 1200,
+                "no_client_timeout": 0,
+                "cluster_timeout": 0,
+                "scheduler_timeout": 300,
+                "tags": {},
+                "rotation": 0,
+                "packages": None,
+                "python": None,
+                "container": None,
+                "ami_id": None,
+                "environ": {},
+                "dask_config": {},
+            }
+        },
     }
 
 
