@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N] [--only NAME ...] [--write FILE] [--check]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [--workers N] [--only NAME ...] [--write FILE] [--check]`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import report
+from benchmarks import dask_clusters, report
 from benchmarks.commands import commands
 from benchmarks.results import Finding, missed
 from benchmarks.stacks import programs, workers
 
-CASES = {"commands": commands, "programs": programs, "workers": workers}
+CASES = {"commands": commands, "programs": programs, "workers": workers, "dask": dask_clusters.clusters}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     findings: list[Finding] = []
     for name in chosen.only or CASES:
         print(f"{name} ...", file=sys.stderr)
-        findings += CASES[name](chosen.rounds)
+        more = {"most": chosen.workers} if name == "dask" else {}
+        findings += CASES[name](chosen.rounds, **more)
     facts = {"date": report.today(), "rounds": chosen.rounds}
     page = report.as_markdown(findings, where, **facts)
     if chosen.write is None:
@@ -41,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rounds", type=_positive, default=5, help="of every stack; commands run 4 times as often"
+    )
+    parser.add_argument(
+        "--workers",
+        type=_positive,
+        default=dask_clusters.MANY,
+        help="that dask scales to; fewer where memory is short",
     )
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), help="these cases, in this order")
     parser.add_argument(

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.results import Finding, Pair, Single, Size, plain
+from benchmarks.results import Finding, Pair, Phases, Single, Size, plain
 from coiled_pulumi.engine import locate, versions
+from coiled_pulumi.ops.timeline import PHASES
 
 _PAIRS = """
 | step | A | B | A, s | B, s | A/B | min | max | target | met | |
@@ -27,6 +28,13 @@ _SIZES = """
 | state | bytes | resources | of them AWS's | bytes per resource |
 |---|---|---|---|---|
 """
+_PHASES = """
+| boot of | workers | {phases} |
+|---|---|{lines}|
+""".format(
+    phases=" | ".join(f"{phase}, s" for phase in (*PHASES, "total")),
+    lines="|".join(["---"] * (len(PHASES) + 1)),
+)
 _HOW = """
 Times are of whole processes, by the wall clock, from before the process starts until it has ended.
 The two sides of a row take turns in one run (A B, B A, A B ...), after a warm-up of both that is not counted.
@@ -36,6 +44,13 @@ Stacks are brought up by bare `pulumi up --skip-preview` on a local AWS that was
 Its answers take milliseconds; the AWS provider's fixed waits (5 s for an instance profile, 10 s for an
 instance) are the real ones.
 Bytes are those of the checkpoint file in a file backend, uncompressed.
+
+Of clusters whose machines really run, times are taken within the process, from the constructor or the call that
+scales until the result or the last worker is there; imports come before, deleting after.
+The bare processes are `dask scheduler` and `dask worker` over TLS, all started at once on the same machine; the
+engine alone starts the same cluster on a local AWS whose machines are on paper.
+A worker of ours is a machine that boots first: an agent, a network of its own and the process of Dask.
+Phases of a boot are median / max over the workers of all rounds, from what AWS and the machines told.
 
     python -m benchmarks --rounds {rounds} --write docs/benchmarks.md
 """
@@ -104,7 +119,13 @@ def as_markdown(findings: list[Finding], where: Machine, *, date: str, rounds: i
         f"load {where.load} before the run.\n"
         f"Python {where.python}, Pulumi {where.pulumi} with SDK {where.sdk}, AWS plugin {where.aws_plugin}.\n"
     )
-    for head, kind, row in ((_PAIRS, Pair, _pair), (_SINGLES, Single, _single), (_SIZES, Size, _size)):
+    tables = (
+        (_PAIRS, Pair, _pair),
+        (_SINGLES, Single, _single),
+        (_SIZES, Size, _size),
+        (_PHASES, Phases, _phases),
+    )
+    for head, kind, row in tables:
         rows = [row(finding) for finding in findings if isinstance(finding, kind)]
         if rows:
             text += head + "".join(rows)
@@ -128,6 +149,14 @@ def _single(single: Single) -> str:
 def _size(size: Size) -> str:
     counts = (size.size, size.resources, size.aws_resources, size.size // size.resources)
     return _row(size.name, *(f"{count:,}" for count in counts))
+
+
+def _phases(phases: Phases) -> str:
+    cells = [
+        f"{statistics.median(seconds):.2f} / {max(seconds):.2f}" if seconds else ""
+        for seconds in (phases.seconds[phase] for phase in (*PHASES, "total"))
+    ]
+    return _row(phases.name, f"{phases.workers:,}", *cells)
 
 
 def _met(met: bool | None) -> str:  # noqa: FBT001 it is the thing to be shown

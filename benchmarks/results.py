@@ -1,4 +1,4 @@
-"""What a benchmark finds: pairs of times, single times and sizes of states, each with its target."""
+"""What a benchmark finds: pairs of times, single times, sizes of states and phases, with their targets."""
 
 from __future__ import annotations
 
@@ -59,12 +59,28 @@ class Size:
     aws_resources: int
 
 
-Finding = Pair | Single | Size
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """How long each phase of a boot took."""
+
+    name: str
+    seconds: Mapping[str, tuple[float, ...]]
+    """By phase, of every worker of all rounds; `total` is the whole way."""
+
+    @property
+    def workers(self) -> int:
+        """Count the workers of all rounds."""
+        return len(self.seconds["total"])
+
+
+Finding = Pair | Single | Size | Phases
 
 
 def missed(findings: list[Finding]) -> list[str]:
     """Name what does not meet its target."""
-    return [finding.name for finding in findings if not isinstance(finding, Size) and finding.met is False]
+    return [
+        finding.name for finding in findings if isinstance(finding, Pair | Single) and finding.met is False
+    ]
 
 
 def plain(finding: Finding) -> dict[str, object]:

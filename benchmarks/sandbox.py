@@ -38,7 +38,7 @@ class Ran:
         return sum(int(count) for count in _COUNT.findall(self.output))
 
 
-def run(command: list[str], *, env: Mapping[str, str] | None = None) -> Ran:
+def run(command: list[str], *, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Ran:
     """Run a command and take its whole time, from before its process starts until it has ended.
 
     Raises:
@@ -49,6 +49,7 @@ def run(command: list[str], *, env: Mapping[str, str] | None = None) -> Ran:
     done = subprocess.run(
         command,
         env=env,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -129,13 +130,17 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox() -> Iterator[Sandbox]:
-    """Start a local AWS that nobody else uses, and take it away again."""
+def sandbox(hosts: int = 0) -> Iterator[Sandbox]:
+    """Start a local AWS that nobody else uses, and take it away again.
+
+    Args:
+        hosts: how many of its machines really run; the others are on paper.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         env = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
         env["COILED_PULUMI_LOCAL_HOME"] = str(folder / "aws")
-        run([cli(), "local", "up"], env=env)
+        run([cli(), "local", "up", "--hosts", str(hosts)], env=env)
         try:
             variables = json.loads(run([cli(), "local", "env", "--json"], env=env).output)
             yield Sandbox(folder, env | variables)

@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE))
 from _support import sockets  # noqa: E402 the folder has to be on the path first
 
 #: These run servers on the loopback interface; nothing else needs a socket.
-LOOPBACK = ("dask", "engine", "local", "node", "policies", "unit/engine", "unit/local")
+LOOPBACK = ("cluster", "dask", "engine", "local", "node", "policies", "unit/engine", "unit/local")
 #: These run the real engine, which is installed under the user's home.
 REAL_HOME = ("dask", "engine", "local", "policies")
 #: Variables that would make a test's outcome depend on who runs it.

@@ -16,9 +16,7 @@ def dashboard(
     file: options.File = None,
     workspace: cluster_options.Workspace = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    no_token: Annotated[
-        bool, typer.Option("--no-token", help="Leave the token out, which whoever has it needs nothing else.")
-    ] = False,
+    no_token: Annotated[bool, typer.Option("--no-token", help="Leave the token out.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Print the link to a cluster's dashboard.

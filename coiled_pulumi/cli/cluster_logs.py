@@ -243,17 +243,21 @@ class _Writer:
         from coiled_pulumi.aws import node_logs
 
         role, instance = line.stream.split("/")[1], line.instance
-        mark = None if instance else node_logs.mark(line.text)
+        # A machine writes its marks among its lines too.
+        mark = node_logs.mark(line.text) if line.text.startswith("{") else None
         if mark is not None:
             role, instance = mark.role, mark.instance
         when = datetime.fromtimestamp(line.at / 1000, UTC)
         if self._console.as_json:
             told: dict[str, Any] = {"time": _iso(when), "role": role, "instance": instance}
-            yield json.dumps(told | (json.loads(line.text) if mark else {"text": line.text}))
+            yield json.dumps(
+                told | (json.loads(line.text) if mark and not line.instance else {"text": line.text})
+            )
             return
         at = f"{when.astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3] + " " if self._timestamps else ""
         front = self._coloured(instance, f"{role:9} {instance} |")
-        said = mark_text(mark) if mark else line.text
+        ours = "coiled-pulumi: " if line.instance else ""
+        said = f"{ours}{mark_text(mark)}" if mark else line.text
         for part in said.splitlines() or [""]:
             yield f"{at}{front} {part}"
 

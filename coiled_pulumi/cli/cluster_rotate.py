@@ -35,8 +35,7 @@ def rotate(
 ) -> None:
     """Give a cluster new certificates; nothing is restarted, and who is connected stays so.
 
-    Machines take them within 75 seconds. Clients have them from their next connection on: `coiled_pulumi.Cluster`
-    reads them by itself.
+    Machines take them within 75 seconds, for connections from then on.
     """
     from coiled_pulumi.ops import clusters
 

@@ -204,30 +204,28 @@ def _plain(one: Notification) -> dict[str, Any]:
 def _lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     from rich.markup import escape
 
-    name, scheduler = told["cluster"], told["scheduler"]
-    colour = "green" if told["state"] == "up" else "red"
+    name, scheduler, up = told["cluster"], told["scheduler"], told["state"] == "up"
+    colour = "green" if up else "red"
     yield "cluster", f"[bold]{name}[/] of {told['workspace']}, {told['zone']}: [{colour}]{told['state']}[/]"
-    since = f", since {_local(told['since'])}" if told["since"] else ""
+    since = f", {'since' if up else 'launched'} {_local(told['since'])}" if told["since"] else ""
     yield "scheduler", f"{scheduler['instance']} {scheduler['state']}{since}"
-    yield "address", f"{scheduler['address']} {'answers' if scheduler['answers'] else 'does not answer'}"
-    yield "dashboard", f"coiled-pulumi cluster dashboard {name}"
+    if up:
+        yield "address", f"{scheduler['address']} {'answers' if scheduler['answers'] else 'does not answer'}"
+        yield "dashboard", f"coiled-pulumi cluster dashboard {name}"
     for label, group in told["groups"].items():
-        size = cluster_options.told(group["min"], group["max"]) if group["runtime"] else str(group["max"])
+        size = f" (of {cluster_options.told(group['min'], group['max'])})" if group["runtime"] else ""
         yield (
             label,
-            (
-                f"{group['desired']} wanted{f' (of {size})' if group['runtime'] else ''}, "
-                f"{group['in_service']} in service, {group['joined']} joined"
-            ),
+            f"{group['desired']} wanted{size}, {group['in_service']} in service, {group['joined']} joined",
         )
     yield "phases", ", ".join(f"{phase} {count}" for phase, count in told["phases"].items()) or "none told"
     if told["doing"] is not None:
         yield "doing", _doing(told["doing"])
-    if told["timers"] is not None:
+    if up and told["timers"] is not None:
         yield "ends", _ends(told["timers"])
-    if until := told["certificates"]["until"]:
+    if up and (until := told["certificates"]["until"]):
         yield "certificates", f"hold until {_local(until)}; coiled-pulumi cluster rotate {name}"
-    if told["state"] == "ended":
+    if not up:
         again = "coiled-pulumi up" if told["from"] == "file" else f"coiled-pulumi cluster start {name}"
         yield "next", f"{again} starts it again"
     for one in told["notifications"]:
@@ -235,10 +233,14 @@ def _lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _doing(doing: Mapping[str, Any]) -> str:
-    there = f"{doing['workers']} workers with {doing['threads']} threads"
+    there = f"{_count(doing['workers'], 'worker')} with {_count(doing['threads'], 'thread')}"
     if doing["idle_since"]:
         return f"idle since {_local(doing['idle_since'])}, {there}"
-    return f"{doing['executing']} tasks run, {there}"
+    return f"busy, {_count(doing['executing'], 'task')} on {there}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _ends(timers: Mapping[str, int | None]) -> str:

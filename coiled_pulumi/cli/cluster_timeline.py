@@ -32,6 +32,8 @@ def show(console: Console, session: Session) -> None:
     since = scheduler.launched.timestamp() - _EARLIER if scheduler else 0.0
     follower = node_logs.phases(session.workspace, session.name, session.region, since=int(since * 1000))
     marks = [mark for line in follower.read() if (mark := node_logs.mark(line.text))]
+    unknown = {mark.instance for mark in marks} - known.keys()
+    known |= machines.of(unknown, session.region)
     found = timeline.boots(marks, {name: one.launched.timestamp() for name, one in known.items()})
     heard = {one.instance for one in found}
     silent = sorted(
@@ -106,4 +108,4 @@ def _summary(told: dict[str, Any], silent: int) -> str:
     )
     if told["median"] is not None:
         said += f"; seconds from launch: median {told['median']:.1f}, max {told['max']:.1f}"
-    return said + (f"; {silent} machines have told nothing yet" if silent else "")
+    return said + (f"; {silent} more machines have told nothing yet" if silent else "")

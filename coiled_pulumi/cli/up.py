@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from coiled_pulumi.cli import operate, options, preflight, workers
 from coiled_pulumi.cli.console import Console
+from coiled_pulumi.errors import CoiledPulumiError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +58,11 @@ def bring_up(
         operate.require_terminal(console)
     if check:
         preflight.require(console, target.loaded)
-    gone = ended(target.stack, target.region) if target.loaded.workspace.clusters else []
+    gone: list[str] = []
+    if target.loaded.workspace.clusters:
+        # Who cannot ask AWS is told so by the checks before, or by the engine.
+        with contextlib.suppress(CoiledPulumiError):
+            gone = ended(target.stack, target.region)
     if gone:
         console.note(f"{' and '.join(gone)} ended by itself and is started again")
     # With packs also when nobody is asked: what they refuse is then refused before anything is made.

@@ -13,7 +13,7 @@ from coiled_pulumi.cluster.failure import listed
 from coiled_pulumi.cluster.stages import STAGES, Snapshot
 
 #: Where nothing changes for so long, a plain log says what it waits for. Seconds.
-HEARTBEAT: Final = 15.0
+HEARTBEAT: Final = 10.0
 #: Columns of the bar of one stage.
 _BAR: Final = 24
 
@@ -138,7 +138,7 @@ def line(snapshot: Snapshot) -> str:
     """Say in one line how it is."""
     if snapshot.work is not None and not snapshot.wanted:
         done, begun = snapshot.work
-        return f"{snapshot.title}: {done} of {begun} resources"
+        return f"{snapshot.title}: {done} of {begun} resources" if begun else f"{snapshot.title} ..."
     stages = ", ".join(f"{count} {name.lower()}" for name, count in snapshot.counts.items() if count)
     of = f"{snapshot.ready} of {snapshot.wanted} workers ready"
     more = f" ({stages})" if stages and snapshot.ready != snapshot.wanted else ""

@@ -37,6 +37,9 @@ class Scaling(deploy.Cluster):
         Raises:
             UsageError: the cluster may not have as many.
         """
+        if self._adaptive is not None and self._adaptive.state in ("starting", "running"):
+            warnings.warn("scale(n) ends adaptive scaling; cluster.adapt() begins it again", stacklevel=2)
+            self._adaptive.stop(reason="scaled by hand")
         return self.sync(self._scale, n)
 
     scale_up = scale
@@ -46,9 +49,6 @@ class Scaling(deploy.Cluster):
         return self.sync(self.leave, list(workers))
 
     async def _scale(self, n: int) -> None:
-        if self._adaptive is not None and self._adaptive.state in ("starting", "running"):
-            warnings.warn("scale(n) ends adaptive scaling; cluster.adapt() begins it again", stacklevel=2)
-            self._adaptive.stop(reason="scaled by hand")
         group = self._known().workers
         self._require_size(n)
         await self.look_again()

@@ -14,13 +14,13 @@ from dask.utils import parse_timedelta
 from distributed.core import Status, rpc
 from distributed.objects import SchedulerInfo
 from distributed.security import Security
-from distributed.utils import Log, Logs, NoOpAwaitable
+from distributed.utils import NoOpAwaitable
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from coiled_pulumi.cluster import arguments, closing, display
 from coiled_pulumi.cluster.arguments import UNSET, Arguments
 from coiled_pulumi.cluster.credentials import client_security
-from coiled_pulumi.cluster.scaling import Scaling
+from coiled_pulumi.cluster.looking import Looking
 from coiled_pulumi.cluster.start import TICK, Start
 from coiled_pulumi.cluster.threads import in_thread
 from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError, UsageError
@@ -31,7 +31,7 @@ from coiled_pulumi.ops.sessions import Session
 _ASK: Final = 1.0
 
 
-class Cluster(Scaling):
+class Cluster(Looking):
     """A Dask cluster on the network of a workspace, which has to be up.
 
     A name that is up already is attached to: its size stays, and closing leaves it up. Any other is started, and
@@ -144,6 +144,7 @@ class Cluster(Scaling):
             except BaseException:
                 self._give_up()
                 raise
+            self._warn()
 
     @classmethod
     def from_name(cls, name: str, **options: Any) -> Cluster:
@@ -154,7 +155,10 @@ class Cluster(Scaling):
 
     def __await__(self) -> Any:
         async def begun() -> Cluster:
+            first = self._starting is None
             await self._begin()
+            if first:
+                self._warn()
             return self
 
         return begun().__await__()
@@ -191,7 +195,7 @@ class Cluster(Scaling):
                 await (super()._start() if self._owned else self._listen())
                 await start.workers(session, self._awaited, lambda: self.observed)
         except TimeoutError:
-            raise await start.late(self._timeout) from None
+            raise await start.late(self._timeout, self.observed) from None
         await start.look_away()
         await self.look_again()
         if reasons := start.stages.reasons:
@@ -207,10 +211,13 @@ class Cluster(Scaling):
         if found is None:
             self._owned = True
             return await start.make(self._wanted)
-        if sizes := self._given.sizes:
-            said = f"cluster {self.name} is up already, and keeps its size: {' and '.join(sizes)} changes nothing"
-            warnings.warn(f"{said}; cluster.scale(n) does", stacklevel=2)
         return found
+
+    def _warn(self) -> None:
+        """Say that a size that was asked for is not had; to who asked, and not to the loop's thread."""
+        if self._session is not None and not self._owned and (sizes := self._given.sizes):
+            said = f"cluster {self.name} is up already, and keeps its size: {' and '.join(sizes)} changes nothing"
+            warnings.warn(f"{said}; cluster.scale(n) does", stacklevel=3)
 
     async def _listen(self) -> None:
         """Be told of workers as distributed's own `_start` has it, but by asking.
@@ -356,20 +363,7 @@ class Cluster(Scaling):
             )
         self.status = Status.closed
 
-    # Looking
-
-    @property
-    def dashboard_link(self) -> str:
-        """Link to the dashboard, with the token that opens it."""
-        return self._session.dashboard if self._session else ""
-
-    def details(self) -> Any:
-        """Tell what and where it is, and how its machines are, as plain values."""
-        return self.sync(self._details)
-
-    async def _details(self) -> dict[str, Any]:
-        session = self._known()
-        return watching.as_data(await in_thread(lambda: watching.status(session)))
+    # Certificates
 
     def rotate(self) -> Any:
         """Give scheduler, workers and clients new certificates; nothing is interrupted."""
@@ -387,32 +381,6 @@ class Cluster(Scaling):
             rpc(session.scheduler, connection_args=self._connection()),
         )
         await before.close_rpc()
-
-    async def _get_logs(self, cluster: bool = True, scheduler: bool = True, workers: Any = True) -> Logs:  # noqa: FBT001, FBT002 distributed's form
-        logs, session = Logs(), self._known()
-        if cluster:
-            logs["Cluster"] = Log("\n".join(line for _, line in self._cluster_manager_logs))
-        role = "" if scheduler and workers else "scheduler" if scheduler else "worker"
-        lines = await in_thread(lambda: watching.logs(session, role=role)) if scheduler or workers else []
-        chosen = None if isinstance(workers, bool) else self._named(workers)
-        for line in lines:
-            of_scheduler = f"/scheduler/{line.instance}" in line.stream
-            if of_scheduler or (chosen is None or line.instance in chosen):
-                key = "Scheduler" if of_scheduler else line.instance
-                logs[key] = Log(f"{logs[key]}\n{line.text}" if key in logs else line.text)
-        return logs
-
-    def _named(self, workers: Iterable[str]) -> set[str]:
-        addresses = {address: one["name"] for address, one in self.scheduler_info["workers"].items()}
-        return {addresses.get(name, name) for name in workers}
-
-    def _repr_html_(self, cluster_status: str | None = None) -> str:
-        start = self._start_of
-        stages = "" if self.status == Status.closed else display.as_html(start.snapshot(self.observed))
-        return super()._repr_html_(cluster_status=f"{cluster_status or ''}{stages}")
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def _least(n_workers: Any, groups: Mapping[str, Any] | None) -> int:

@@ -124,6 +124,11 @@ class Stages:
             return "Ready"
         return self.furthest.get(instance, "Starting")
 
+    def latest(self, ready: Collection[str] = ()) -> tuple[str, str]:
+        """Give role and id of the machine without a worker that has come furthest; an empty id where there is none."""
+        there = [name for fleet in self.look.fleets.values() for name in fleet.staying if name not in ready]
+        return "worker", max(there, key=lambda name: STAGES.index(self.stage(name)), default="")
+
     def scheduler(self, *, reached: bool = False) -> str:
         """Tell how far the scheduler has come; `Ended` for one whose machine is gone."""
         if self.has_ended:

@@ -167,27 +167,31 @@ class Start:
             await self._require_alive(session)
             if self._looked and self.stages.possible(there) < self.awaited:
                 what = f"cluster {self.name}: {len(there)} of {total} workers came, waited for {self.awaited}"
-                raise await self.failure(what)
+                raise await self.failure(what, there)
             await asyncio.sleep(TICK)
 
-    async def failure(self, what: str) -> ClusterCreationError:
+    async def failure(self, what: str, ready: Collection[str] = ()) -> ClusterCreationError:
         """Make the error that says why it did not come up: AWS's reasons, or the last lines of a machine's log."""
         reasons = self.stages.reasons
         lines = listed(reasons)
-        if not lines and self.session is not None:
-            session = self.session
-            told = self.stages.failed.get(session.scheduler_id, "")
-            lines = [line for line in (told, *await in_thread(lambda: watching.last_words(session))) if line]
+        if not lines and (session := self.session) is not None:
+            role, name = self.stages.latest(ready) if self.reached else ("scheduler", session.scheduler_id)
+            words = (
+                await in_thread(lambda: watching.last_words(session, role=role, instance=name))
+                if name
+                else []
+            )
+            lines = [line for line in (self.stages.failed.get(name, ""), *words) if line]
         hint = hint_of(reasons) or ("ask for fewer workers, or lower wait_for_workers" if reasons else "")
         return ClusterCreationError("\n".join([what, *lines]), hint, name=self.name, reasons=reasons)
 
-    async def late(self, seconds: float) -> ClusterCreationError:
+    async def late(self, seconds: float, ready: Collection[str]) -> ClusterCreationError:
         """Make the error of a cluster that took too long."""
-        counts = self.stages.counts().items()
+        counts = self.stages.counts(ready).items()
         workers = ", ".join(f"{count} {name.lower()}" for name, count in counts if count) or "none"
         stage = self.stages.scheduler(reached=self.reached).lower()
         what = f"cluster {self.name} did not come up within {seconds:.0f} s"
-        return await self.failure(f"{what}: scheduler {stage}, workers: {workers}")
+        return await self.failure(f"{what}: scheduler {stage}, workers: {workers}", ready)
 
     def snapshot(self, ready: Collection[str] = ()) -> Snapshot:
         """Give what to show."""

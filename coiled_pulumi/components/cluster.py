@@ -132,6 +132,8 @@ class Cluster(Component):
             vpc_zone_identifiers=[self._ground.subnet_ids[plan.template.subnet]],
             launch_template=None if plan.mixed else {"id": template.id, **reference},
             mixed_instances_policy=_mixed(plan, template, reference) if plan.mixed else None,
+            # Whoever lowers a size at run time means those that have not joined yet.
+            termination_policies=["NewestInstance"] if plan.runtime else None,
             # A spot machine that AWS is about to take back is replaced before it goes.
             capacity_rebalance=plan.market.spot or None,
             # We wait for workers ourselves and name the reasons; the provider's wait is ten minutes of silence.

@@ -32,6 +32,8 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 #: Larger than any request of ours; S3 objects of Pulumi's state are a few MB.
 MAX_BODY: Final = 1 << 30
 
+#: Services whose calls may change what runs, or what an instance is told.
+_ABOUT_MACHINES: Final = frozenset({"autoscaling", "ec2", "iam"})
 _ACTION: Final = re.compile(rb"(?:^|&)Action=([^&]*)")
 _DRY_RUN: Final = re.compile(rb"(?:^|&)DryRun=true(?:&|$)", re.IGNORECASE)
 _OPERATION: Final = re.compile(r"/operation/(\w+)$")
@@ -99,7 +101,7 @@ class Gate:
             dry_run = claim.service == "ec2" and _DRY_RUN.search(body) is not None
             method = environ["REQUEST_METHOD"]
             mutating = is_mutating(claim.service, action, method=method, dry_run=dry_run)
-            if mutating:
+            if mutating and claim.service in _ABOUT_MACHINES:
                 MACHINES.changed()
             call = Call(
                 time=round(began, 3),

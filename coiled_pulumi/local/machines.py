@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any, Final
 
+from coiled_pulumi.errors import UsageError
 from coiled_pulumi.local import picture, state
 
 #: Credentials are renewed even when nobody calls; looked at this often, in seconds.
@@ -259,9 +260,15 @@ MACHINES: Final = Machines()
 
 
 def default_limit() -> int:
-    """Tell how many hosts this machine has room for: by the variable, else by its free memory."""
+    """Tell how many hosts this machine has room for: by the variable, else by its free memory.
+
+    Raises:
+        UsageError: the variable holds something else than a number.
+    """
     named = os.environ.get(VARIABLE, "")
-    if named.isdigit():
+    if named:
+        if not (named.isascii() and named.isdigit()):
+            raise UsageError(f"{VARIABLE} has to be a number, got '{named[:60]}'", f"{VARIABLE}=0")
         return int(named)
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

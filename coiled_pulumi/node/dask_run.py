@@ -76,7 +76,7 @@ class Run:
     @property
     def unit(self) -> str:
         """The cluster as certificates name it."""
-        return f"{self.workspace}/{self.cluster}"
+        return f"{self.workspace}/{self.cluster}"[:64]
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Run:
@@ -132,9 +132,8 @@ def configure(run: Run) -> None:
     """Make the run's Dask configuration count, here and in the processes that this one starts."""
     dask.config.update(dask.config.config, run.dask, priority="new")
     dask.config.update(dask.config.config, _BETTER, priority="old")
-    wanted = forced(run.folder)
-    for key, value in wanted.items():
-        if (said := dask.config.get(key, default=value)) != value:
+    for key, value in forced(run.folder).items():
+        if (said := dask.config.get(key, default=value, config=dict(run.dask))) != value:
             _log.warning("dask configuration %s is not for clusters to choose: %r does not count", key, said)
         dask.config.set({key: value})
     try:

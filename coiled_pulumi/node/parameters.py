@@ -18,7 +18,7 @@ VERSION: Final = 1
 #: Seconds between two looks for something that is not there yet: the first, the longest.
 _FIRST, _LONGEST = 0.5, 5.0
 #: Seconds between two looks at the certificate, a quarter more or less.
-LOOK_EVERY: Final = 60.0
+LOOK_EVERY: Final = 30.0
 #: Seconds of waiting after which the log says for what, and again after as many.
 _TELL_EVERY: Final = 60.0
 

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 #: Seconds that closing may take.
 _CLOSING: Final = 10.0
 
-_log = logging.getLogger(__name__)
+# Not by __name__, which is __main__ here.
+_log = logging.getLogger("coiled_pulumi.node.scheduler")
 
 
 def main() -> int:
     """Serve until SIGTERM, or until a client shuts the cluster down."""
+    # Until there is something to renew, the signal means nothing: the files are read later than this.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     dask_run.log_to_stderr()
     run = dask_run.load()
     dask_run.configure(run)
@@ -42,10 +45,12 @@ async def _serve(run: Run) -> None:
     clock, status = SchedulerClock(run.limits, loop.time()), Status(run.folder / "status")
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    security = NodeSecurity(run.folder)
-    scheduler = NodeScheduler(run, security, _token(run))
-    loop.add_signal_handler(signal.SIGHUP, _reload, run, scheduler)
+    # Before the files are read, so that no renewal is missed; it acts when the loop turns, and there is one by then.
+    loop.add_signal_handler(signal.SIGHUP, lambda: _reload(run, scheduler))
+    scheduler = NodeScheduler(run, NodeSecurity(run.folder), _token(run))
     await scheduler
+    # Only the lifetime counts from before: on a machine that just booted, starting takes its time.
+    clock.observe(loop.time(), busy=True, clients=1)
     status.send("listening", detail=scheduler.address)
     company = [loop.create_task(status.beat()), loop.create_task(_watch(scheduler, clock, status))]
     finished, stopped = loop.create_task(scheduler.finished()), loop.create_task(stop.wait())

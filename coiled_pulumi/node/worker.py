@@ -8,6 +8,7 @@ worker process takes the place of the one that the scheduler gave up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -34,11 +35,14 @@ _LINES: Final = 30.0
 #: Reasons of a nanny to close that are failures, not somebody's wish.
 _FAILURES: Final = ("nanny-start-failed", "nanny-instantiate-failed", "nanny-unregister-failed")
 
-_log = logging.getLogger(__name__)
+# Not by __name__, which is __main__ here.
+_log = logging.getLogger("coiled_pulumi.node.worker")
 
 
 def main() -> int:
     """Work until SIGTERM, or until the scheduler sends the worker away."""
+    # Until there is something to renew, the signal means nothing: the files are read later than this.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     dask_run.log_to_stderr()
     run = dask_run.load()
     dask_run.configure(run)
@@ -55,7 +59,6 @@ async def _serve(run: Run) -> int:
     def terminate() -> None:
         # A second one does not wait for anything; the worker process ends with its parent.
         loop.add_signal_handler(signal.SIGTERM, os._exit, 128 + signal.SIGTERM)
-        life.leaving = True
         working.cancel()
 
     loop.add_signal_handler(signal.SIGTERM, terminate)
@@ -80,7 +83,6 @@ class _Life:
         self._nanny: NodeNanny | None = None
         self.status = Status(run.folder / "status")
         self.watching: list[asyncio.Task] = []
-        self.leaving = False
 
     def reload(self) -> None:
         """Read the certificates again."""
@@ -128,7 +130,8 @@ class _Life:
                     _log.warning("nobody could take the data")
             except (OSError, TimeoutError) as error:
                 _log.warning("not everything was done in order: %r", error)
-        await nanny.close(reason="sigterm")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(nanny.close(reason="sigterm"), _CLOSING)
 
     async def _reach(self) -> None:
         """Wait for the scheduler, without end and without noise."""

@@ -23,9 +23,7 @@ def preview(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = 
     return _or_create(target, ["preview", *_common(target), *_packs(policy_packs)], on_rows)
 
 
-def up(
-    target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = (), anew: bool = False
-) -> Result:
+def up(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = (), anew: bool = False) -> Result:
     """Make what the stack's configuration says.
 
     Args:

@@ -25,6 +25,8 @@ from coiled_pulumi.spec.options import Options
 #: Namespaces in dask's configuration, the stronger first.
 OURS, COILEDS = "coiled-pulumi", "coiled"
 KEY = "backend-options"
+#: Beside it, for who starts clusters from Python: which workspace, and where Pulumi keeps its state.
+OTHERS = ("workspace", "backend")
 #: More than any file of dask's configuration.
 _MAX_BYTES = 1_000_000
 
@@ -83,7 +85,7 @@ class _Reading:
         if said is not None and not isinstance(said, Mapping):
             self._beside("", f"must be a mapping with the key {KEY}, got {echo(said)}")
         for key in _section(said):
-            if key != KEY.replace("-", "_"):
+            if key not in (KEY.replace("-", "_"), *OTHERS):
                 known = key in Options.model_fields or key in aliases.ALIASES
                 self._beside(key, f"stands outside of {KEY}" if known else "is not a known key")
 

@@ -107,7 +107,9 @@ def paths(loaded: Loaded | None) -> list[str]:
             continue
         of_cluster = key.path[:2] == reference.CLUSTER
         if reference.NAME not in key.path[2:]:
-            found += [key.text.replace(reference.NAME, name, 1) for name in (clusters if of_cluster else [""])]
+            found += [
+                key.text.replace(reference.NAME, name, 1) for name in (clusters if of_cluster else [""])
+            ]
         elif of_cluster and loaded:
             found += [
                 key.text.replace(reference.NAME, name, 1).replace(reference.NAME, group, 1)

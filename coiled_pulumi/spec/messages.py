@@ -28,6 +28,7 @@ _CONSTRAINTS = {
     "string_type": "must be text",
     "bool_type": "must be true or false",
     "float_type": "must be a number",
+    "float_parsing": "must be a number",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",

@@ -20,7 +20,7 @@ def masked(lines: list[str]) -> dict[str, str]:
         root = yaml.compose("".join(lines), Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return {}
-    spans = [] if root is None else sorted(_spans(root, (), frozenset()))
+    spans = [] if root is None else sorted(set(_spans(root, (), frozenset())))
     shown = list(lines)
     # From the end, so that what is before keeps its columns.
     for (first, left), (last, right) in reversed(spans):

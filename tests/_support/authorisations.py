@@ -272,12 +272,22 @@ def _ssm(call: Seen, *, lenient: bool) -> Iterator[Request]:
     asked = call.parameters
     names = asked.get("Names") or [asked.get("Name") or asked.get("Path") or asked.get("ResourceId") or "*"]
     context = _tag_keys(tags_of(asked.get("Tags")))
+    if keys := asked.get("TagKeys"):
+        context["aws:TagKeys"] = tuple(keys)
     if not any(row.name == "parameter" for row in _types(call)):
         yield Request(call.name, "*", context)
         return
     for name in names:
+        held = call.facts.get(f"parameter {name}", {}).get("tags", {})
+        known = context | _tag_keys(held, kind="Resource")
+        # The service has a key of its own for the tags of a resource.
+        known |= {f"ssm:resourceTag/{key}": (value,) for key, value in held.items()}
         account = "" if name.startswith("/aws/") else ACCOUNT
-        yield Request(call.name, f"arn:aws:ssm:{call.region}:{account}:parameter/{name.lstrip('/')}", context)
+        arn = f"arn:aws:ssm:{call.region}:{account}:parameter/{name.lstrip('/')}"
+        yield Request(call.name, arn, known)
+        # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
+        if call.action == "PutParameter" and asked.get("Tags"):
+            yield Request("ssm:AddTagsToResource", arn, known)
 
 
 def _types(call: Seen) -> tuple[service_table.ResourceType, ...]:

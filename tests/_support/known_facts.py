@@ -26,11 +26,13 @@ def lookup(client: Client) -> Lookup:
 
     def facts(call: Seen) -> dict[str, dict[str, Any]]:
         looked_at = call.mutating or call.action.endswith("Attribute")
-        if not looked_at or call.service not in ("ec2", "autoscaling"):
+        if not looked_at or call.service not in ("ec2", "autoscaling", "ssm"):
             return {}
         ec2 = client("ec2", call.region)
         texts = set(_texts(call.parameters))
         found: dict[str, dict[str, Any]] = {}
+        for name in _parameters(call):
+            found[f"parameter {name}"] = {"tags": _tags_of_parameter(client("ssm", call.region), name)}
         for joint in filter(_JOINT.fullmatch, sorted(texts)):
             found[joint] = {"joins": _joined(ec2, joint)}
             texts |= set(found[joint]["joins"])
@@ -94,6 +96,23 @@ def _joined(ec2: Any, joint: str) -> list[str]:
         for key in ("AllocationId", "NetworkInterfaceId")
         if row.get(key)
     ]
+
+
+def _parameters(call: Seen) -> list[str]:
+    """Give the names of our own parameters that a call is about."""
+    if call.service != "ssm":
+        return []
+    asked = call.parameters
+    named = [*(asked.get("Names") or ()), asked.get("Name"), asked.get("ResourceId")]
+    return sorted({name for name in named if isinstance(name, str) and name.startswith("/coiled-pulumi/")})
+
+
+def _tags_of_parameter(ssm: Any, name: str) -> dict[str, str]:
+    try:
+        rows = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+    except ssm.exceptions.InvalidResourceId:  # it is not there yet
+        return {}
+    return tags_of(rows)
 
 
 def _default_groups(ec2: Any, texts: set[str]) -> list[str]:

@@ -55,6 +55,11 @@ class Lab:
         """Run a program of a user's."""
         return self.run([sys.executable, "-c", script, *words], **options)
 
+    def export(self, stack: str, *flags: str) -> str:
+        """The state of a stack, from the folder that our command line keeps for it."""
+        (folder,) = Path(self.env["XDG_STATE_HOME"]).glob(f"coiled-pulumi/projects/*/{stack}")
+        return self.run(["pulumi", "-C", str(folder), "stack", "export", "--stack", stack, *flags]).stdout
+
     def client(self, service: str, region: str = REGION) -> Any:
         """A boto3 client of the local AWS."""
         return inventory.clients(self.record)(service, region)
@@ -78,11 +83,29 @@ class Lab:
         wanted = {"Key": "coiled-pulumi:role", "Value": role}
         return sorted(name for name, one in self.instances(cluster).items() if wanted in one["Tags"])
 
-    def inventory(self, cluster: str) -> dict[str, list[str]]:
-        """What exists of a cluster, by kind."""
-        found = inventory.inventory(inventory.clients(self.record), [REGION], workspace="lab")
-        del cluster
-        return {kind: ids for kind, ids in found.items() if ids}
+    def left(self, cluster: str) -> dict[str, list[str]]:
+        """What there is of a cluster, by kind; its logs are the workspace's."""
+        tag = [{"Name": "tag:coiled-pulumi:cluster", "Values": [cluster]}]
+        ec2 = self.client("ec2")
+        groups = self.client("autoscaling").describe_auto_scaling_groups(Filters=tag)["AutoScalingGroups"]
+        parameters = self.client("ssm").get_parameters_by_path(
+            Path=f"/coiled-pulumi/lab/{cluster}/", Recursive=True
+        )["Parameters"]
+        found = {
+            "instances": list(self.instances(cluster)),
+            "groups": [one["AutoScalingGroupName"] for one in groups],
+            "parameters": [one["Name"] for one in parameters],
+            "templates": [
+                one["LaunchTemplateId"]
+                for one in ec2.describe_launch_templates(Filters=tag)["LaunchTemplates"]
+            ],
+            "volumes": [one["VolumeId"] for one in ec2.describe_volumes(Filters=tag)["Volumes"]],
+            "interfaces": [
+                one["NetworkInterfaceId"]
+                for one in ec2.describe_network_interfaces(Filters=tag)["NetworkInterfaces"]
+            ],
+        }
+        return {kind: names for kind, names in found.items() if names}
 
     def status(self) -> dict[str, Any]:
         """What `local status` says."""

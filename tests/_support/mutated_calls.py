@@ -15,6 +15,7 @@ from _support.authorisations import ACCOUNT, requests_of
 from _support.calls_seen import Seen
 from _support.evaluator import Request, refused
 from _support.iam_runs import first
+from coiled_pulumi.plan.identity import OWNER_TAG
 from coiled_pulumi.plan.model import Workspace
 
 OTHER = "other"
@@ -427,6 +428,11 @@ def _bare(plan: Workspace) -> dict[str, list[Request]]:
     role = f"arn:aws:iam::{ACCOUNT}:role/"
     own = {f"aws:ResourceTag/{_WORKSPACE}": (plan.name,)}
     machine = f"arn:aws:ec2:{plan.region}:{ACCOUNT}:instance/i-{_SUFFIX}"
+    other = {f"aws:ResourceTag/{_WORKSPACE}": (OTHER,)}
+    group = (
+        f"arn:aws:autoscaling:{plan.region}:{ACCOUNT}:autoScalingGroup:*"
+        f":autoScalingGroupName/{plan.name}-cluster-one-workers-{_SUFFIX}"
+    )
     to_lambda = {"iam:PassedToService": ("lambda.amazonaws.com",)}
     to_ec2 = {"iam:PassedToService": ("ec2.amazonaws.com",)}
     return {
@@ -437,7 +443,21 @@ def _bare(plan: Workspace) -> dict[str, list[Request]]:
         "pass: a role whose name starts with ours": [
             Request("iam:PassRole", f"{role}{plan.identity.physical_name}2", to_ec2)
         ],
-        "machine: its user data changed": [Request("ec2:ModifyInstanceAttribute", machine, own)],
+        "machine: user data of the way out changed": [Request("ec2:ModifyInstanceAttribute", machine, own)],
+        "machine: another workspace's changed": [
+            Request(
+                "ec2:ModifyInstanceAttribute",
+                machine,
+                other | {"aws:ResourceTag/coiled-pulumi:cluster": ("one",)},
+            )
+        ],
+        "group: another workspace's given an owner": [
+            Request("autoscaling:CreateOrUpdateTags", group, other | {"aws:TagKeys": (OWNER_TAG,)})
+        ],
+        "group: ours given another workspace's tag": [
+            Request("autoscaling:CreateOrUpdateTags", group, own | {"aws:TagKeys": (OWNER_TAG, _WORKSPACE)})
+        ],
+        "group: all its tags taken": [Request("autoscaling:DeleteTags", group, own)],
         "machine: somebody's key sent": [Request("ec2-instance-connect:SendSSHPublicKey", machine, own)],
         "spot: asked for directly": [Request("ec2:RequestSpotInstances", "*", {})],
     }

@@ -138,7 +138,9 @@ def clusters(draw, zones: list[str], default: str) -> dict:
                     max_size=2,
                 ),
                 "idle_timeout": spans,
-                "environ": st.dictionaries(st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.just("x"), max_size=3),
+                "environ": st.dictionaries(
+                    st.from_regex(r"[A-Z]{1,8}", fullmatch=True), st.just("x"), max_size=3
+                ),
                 "rotation": st.integers(0, 3),
                 "ingress": ingress,
             },

@@ -70,7 +70,7 @@ def test_what_it_says_is_what_the_flags_said(cli, folder):
     assert [(rule.ports, str(rule.cidr)) for rule in workspace.ingress] == [
         (("8786", "8787"), "198.51.100.0/24")
     ]
-    assert (cluster.n_workers, cluster.worker.instance_type) == (7, ("c7g.large",))
+    assert (cluster.n_workers, cluster.worker.instance_type) == ((7, 7), ("c7g.large",))
     assert cluster.scheduler.instance_type == ("m7g.large",)
 
 

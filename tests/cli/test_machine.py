@@ -58,6 +58,7 @@ def test_local_where_nothing_runs(cli):
         "uptime": 0.0,
         "resources": {},
         "calls": 0,
+        "hosts": {},
     }
     assert cli("local", "down").out == "no local AWS was running\n"
     assert cli("local", "down", "--json").data == {"version": 1, "stopped": False}

@@ -52,6 +52,58 @@ def test_set_as_json(cli, lab):
     assert (done.data["changed"], done.data["written"]) == (False, False)
 
 
+WITH_VARIABLE = """\
+name: lab
+clusters:
+  main:
+    environ:
+      TOKEN: geheim
+    idle_timeout: 20 minutes
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("set", "clusters.main.n_workers=[0, 20]", "clusters.main.idle_timeout=2h", "--yes"),
+        ("set", "clusters.main.environ.OTHER=geheim2", "--yes"),
+        ("set", "clusters.main.environ.TOKEN=geheim2", "--yes", "--json"),
+        ("set", "clusters.main.environ.TOKEN=", "--yes"),
+        ("set", "clusters.main.environ.TOKEN=12345", "--yes"),
+        ("explain", "clusters.main"),
+        ("explain", "clusters.main.environ"),
+        ("explain", "clusters.main.environ.TOKEN", "--json"),
+        ("plan", "--json"),
+        ("plan", "--tree"),
+        ("validate", "--json"),
+        ("iam", "--json"),
+    ],
+    ids=" ".join,
+)
+def test_no_verb_prints_the_value_of_a_variable(cli, lab, words):
+    lab.write_text(WITH_VARIABLE)
+    done = cli(*words, "--file", "lab.yaml")
+
+    assert done.out + done.err
+    assert "geheim" not in done.out + done.err
+    assert "12345" not in done.out + done.err
+
+
+def test_set_what_runs_on_the_machines(cli, lab):
+    lab.write_text(WITH_VARIABLE)
+    keys = ("n_workers=[0, 20]", "idle_timeout=2h", "environ.OTHER=x", "worker_groups.big.n_workers=2")
+    done = cli("set", *keys, "-c", "main", "--file", "lab.yaml", "--yes")
+
+    assert done.code == 0
+    assert cli("explain", "n_workers", "-c", "main", "--file", "lab.yaml").out.startswith(
+        "clusters.main.n_workers = [0, 20]\n"
+    )
+    assert cli("explain", "idle_timeout", "-c", "main", "--file", "lab.yaml").out.startswith(
+        "clusters.main.idle_timeout = 2 hours\n"
+    )
+    assert "OTHER: x\n" in lab.read_text()
+
+
 @pytest.mark.parametrize(
     ("settings", "err"),
     [

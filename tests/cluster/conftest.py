@@ -49,7 +49,9 @@ class Aws:
 
     def subnet(self, cidr: str = "10.0.0.0/24") -> str:
         vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        return self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}a")["Subnet"]["SubnetId"]
+        return self.ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=f"{REGION}a")["Subnet"][
+            "SubnetId"
+        ]
 
     def image(self) -> str:
         name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
@@ -91,10 +93,8 @@ class Aws:
             (self.logs.create_log_group, {"logGroupName": group}),
             (self.logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
         ):
-            try:
+            with contextlib.suppress(self.logs.exceptions.ResourceAlreadyExistsException):
                 make(**place)
-            except self.logs.exceptions.ResourceAlreadyExistsException:
-                pass
         rows = [{"timestamp": at, "message": text} for at, text in sorted(events)]
         self.logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=rows)
 
@@ -187,7 +187,12 @@ class Site:
             security={"ca": self.authority.cert, "cert": leaf.cert, "key": leaf.key, "token": "t0ken"},
         )
         cluster = {"n_workers": [least, most] if least != most else least}
-        config = {"shared": {}, "declared": {"name": WORKSPACE, "region": REGION}, "name": self.name, "cluster": cluster}
+        config = {
+            "shared": {},
+            "declared": {"name": WORKSPACE, "region": REGION},
+            "name": self.name,
+            "cluster": cluster,
+        }
         record = outputs.ClusterStackOutputs(WORKSPACE, REGION, self.name, made, config)
         return {outputs.CLUSTER_KEY: dataclasses.asdict(record)}
 
@@ -232,8 +237,13 @@ class Site:
 def site(aws: Aws, tmp_path, monkeypatch) -> Iterator[Site]:
     fake = fake_pulumi.write(tmp_path / "bin")
     script = fake.folder / "pulumi.py"
-    lines = 'after = here / "after.json"\nif verb == "up" and after.exists():\n    after.replace(here / "stacks.json")\n'
-    script.write_text(script.read_text().replace("sys.stdout.write(todo", f"{lines}sys.stdout.write(todo"))
+    lines = [
+        'after = here / "after.json"',
+        'if verb == "up" and after.exists():',
+        '    after.replace(here / "stacks.json")',
+        "sys.stdout.write(todo",
+    ]
+    script.write_text(script.read_text().replace("sys.stdout.write(todo", "\n".join(lines)))
     monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("COILED_PULUMI_NO_PREFLIGHT", "1")

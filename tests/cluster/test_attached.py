@@ -47,9 +47,11 @@ def test_a_size_is_said_to_change_nothing(up):
 
 def test_a_loop_of_the_users_own(up):
     async def run():
-        async with Cluster(up.name, asynchronous=True, **QUIET) as cluster:
-            async with Client(cluster, asynchronous=True) as client:
-                return await client.submit(max, [4, 5])
+        async with (
+            Cluster(up.name, asynchronous=True, **QUIET) as cluster,
+            Client(cluster, asynchronous=True) as client,
+        ):
+            return await client.submit(max, [4, 5])
 
     assert asyncio.run(run()) == 5
 
@@ -91,7 +93,9 @@ def test_workers_that_are_named_leave_with_their_data_and_are_not_replaced(up):
         # The last one holds what has no other place: it stays.
         cluster.scale_down([stays])
         assert (up.aws.members(up.group), up.aws.desired(up.group)) == ([stays], 1)
-        assert "what they hold has no other place" in cluster.get_logs(scheduler=False, workers=False)["Cluster"]
+        assert (
+            "what they hold has no other place" in cluster.get_logs(scheduler=False, workers=False)["Cluster"]
+        )
 
 
 def test_load_scales_it_up_to_its_bound_and_quiet_down_again(up):
@@ -108,9 +112,14 @@ def test_load_scales_it_up_to_its_bound_and_quiet_down_again(up):
         assert adaptive.state == "stopped"
 
 
-@pytest.mark.parametrize("bounds", [{"minimum": 5, "maximum": 2}, {"minimum": -1}, {"maximum": 0, "minimum": 0}])
+@pytest.mark.parametrize(
+    "bounds", [{"minimum": 5, "maximum": 2}, {"minimum": -1}, {"maximum": 0, "minimum": 0}]
+)
 def test_bounds_that_make_no_sense_are_refused(up, bounds):
-    with Cluster(up.name, **QUIET) as cluster, pytest.raises(UsageError, match="adapt takes a minimum and a maximum"):
+    with (
+        Cluster(up.name, **QUIET) as cluster,
+        pytest.raises(UsageError, match="adapt takes a minimum and a maximum"),
+    ):
         cluster.adapt(**bounds)
 
 
@@ -180,12 +189,17 @@ def test_who_attaches_to_nothing_is_told(site):
 
 
 def test_who_waits_for_more_than_there_is_is_told_and_the_cluster_stays(up):
+    working = set(up.aws.members(up.group))
     up.aws.autoscaling.set_desired_capacity(AutoScalingGroupName=up.group, DesiredCapacity=5)
+    now = int(time.time() * 1000)
+    for machine in set(up.aws.members(up.group)) - working:
+        up.aws.write("solo", f"{up.name}/worker/{machine}", (now, "pip: still at it"))
     with pytest.raises(ClusterCreationError) as caught:
         Cluster(up.name, wait_for_workers=True, **(QUIET | {"timeout": 4}))
-    assert caught.value.what.startswith(
-        f"cluster {up.name} did not come up within 4 s: scheduler ready, workers: 2 starting, 3 ready"
-    )
+    assert caught.value.what.splitlines() == [
+        f"cluster {up.name} did not come up within 4 s: scheduler ready, workers: 2 starting, 3 ready",
+        "pip: still at it",
+    ]
     assert up.aws.desired(up.group) == 5
     assert "destroy" not in up.pulumi.verbs()
 
@@ -198,5 +212,7 @@ def _eventually(what):
 
 
 def _config(site):
-    (found,) = site.pulumi.folder.parent.glob(f"state/coiled-pulumi/projects/*/solo.{site.name}/Pulumi.*.yaml")
+    (found,) = site.pulumi.folder.parent.glob(
+        f"state/coiled-pulumi/projects/*/solo.{site.name}/Pulumi.*.yaml"
+    )
     return found

@@ -6,9 +6,9 @@ from _support.refusals import Fault, inject
 
 from coiled_pulumi.aws import fleet, session
 from coiled_pulumi.errors import DeploymentError
-from coiled_pulumi.outputs import GroupOutputs
 from coiled_pulumi.ops import watching
 from coiled_pulumi.ops.sessions import Security, Session
+from coiled_pulumi.outputs import GroupOutputs
 
 REGION = "us-east-1"
 
@@ -104,7 +104,9 @@ def test_throttling_is_waited_out_and_nobody_is_let_go_twice(aws, recorder):
     name, clock = aws.group(3), Clock()
     gone = aws.members(name)[:1]
     # As often as boto3 itself tries, and once more.
-    fault = Fault("autoscaling", "TerminateInstanceInAutoScalingGroup", "Throttling", times=session.MAX_ATTEMPTS + 1)
+    fault = Fault(
+        "autoscaling", "TerminateInstanceInAutoScalingGroup", "Throttling", times=session.MAX_ATTEMPTS + 1
+    )
     recorder.watchers.append(inject(fault))
     assert fleet.release(name, gone, REGION, pause=clock.pause, clock=clock) == ()
 

@@ -57,7 +57,9 @@ def test_what_is_remembered_stays_small(aws):
     group = aws.name()
     follower = node_logs.logs(group, "mine", REGION)
     for minute in range(3):
-        aws.write(group, "mine/worker/i-1", *((NOW + 60_000 * minute + n, f"{minute}.{n}") for n in range(50)))
+        aws.write(
+            group, "mine/worker/i-1", *((NOW + 60_000 * minute + n, f"{minute}.{n}") for n in range(50))
+        )
         assert len(follower.read()) == 50
         assert len(follower._known) == 50
 

@@ -14,7 +14,7 @@ from coiled_pulumi.plan.build import build
 from coiled_pulumi.spec import load
 
 #: AWS has no tags on these.
-UNTAGGABLE = {"EipAssociation", "Route", "RouteTableAssociation", "RolePolicy", "RolePolicyAttachment"}
+UNTAGGABLE = {"EipAssociation", "Route", "RouteTableAssociation", "RolePolicy", "RolePolicyAttachment", "Tag"}
 #: What is Pulumi's own and AWS never sees.
 OWN = {"Stash", "aws", *_base.TOKENS}
 #: The metadata service with session tokens only, out of reach of anything that is not the machine itself.
@@ -27,11 +27,11 @@ def _example(name: str) -> monitor.Recorded:
     return monitor.record(lambda: program.render(examples.plan(name)), stack=name)
 
 
-def _record(**values) -> monitor.Recorded:
+def _record(*, environ: dict | None = None, **values) -> monitor.Recorded:
     plan = build(
         load.validate({"name": "dev", "network": {"zones": ["us-east-1a"]}, **values}, source="f").workspace
     )
-    return monitor.record(lambda: program.render(plan))
+    return monitor.record(lambda: program.render(plan, environ))
 
 
 def _kind(item: monitor.Registration) -> str:
@@ -155,7 +155,12 @@ def test_another_group_of_workers_adds_its_own_machines_and_nothing_else():
 
 
 def test_a_group_of_workers_is_never_called_as_something_of_another_cluster():
-    clusters = {"a": {"worker_groups": {"b": {}}}, "a-b": {}, "a-group-b": {}, "b": {"worker_groups": {"a": {}}}}
+    clusters = {
+        "a": {"worker_groups": {"b": {}}},
+        "a-b": {},
+        "a-group-b": {},
+        "b": {"worker_groups": {"a": {}}},
+    }
     recorded = _record(clusters=clusters)
 
     assert len(recorded.of("Group")) == 6
@@ -167,11 +172,12 @@ def test_a_range_is_kept_by_aws_and_set_while_the_cluster_runs():
 
     sizes = ("minSize", "desiredCapacity", "maxSize")
     assert [int(group.props[size]) for size in sizes] == [0, 2, 20]
-    assert "desiredCapacity" in group.ignores
+    assert "desiredCapacity" in group.ignore_changes
 
 
 def test_what_is_secret_goes_out_encrypted():
-    recorded = _record(clusters={"main": {"environ": {"TOKEN": "geheim" * 1000}}})
+    environ = {"TOKEN": "geheim" * 1000}
+    recorded = _record(clusters={"main": {"environ": environ}}, environ={"main": environ})
     parameters = recorded.of("Parameter")
 
     assert {item.props["type"] for item in parameters} == {"SecureString"}

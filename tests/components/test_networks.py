@@ -22,6 +22,7 @@ ON_TOP = {
     "SecurityGroup", "SecurityGroupIngressRule", "SecurityGroupEgressRule", "Instance", "LaunchTemplate",
     "Group", "Role", "RolePolicy", "InstanceProfile", "LogGroup", "Stash", "aws",
     "Workspace", "Security", "Identity", "Logs", "Images", "Cluster",
+    "Node", "Parameter", "Tag",
 }  # fmt: skip
 
 

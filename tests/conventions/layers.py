@@ -29,7 +29,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "local": "errors moto werkzeug boto3 botocore",
         "ops": "catalog spec plan outputs aws engine local errors values pulumi",
         "cluster": "ops outputs errors distributed dask tornado rich",
-        "node": "errors values distributed boto3 botocore",
+        "node": "errors values dask distributed tornado botocore",
         "cli": "*",
         "__main__": "cli",
     }.items()

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from _support import promises
 from _support.lab import until
-from distributed import Client, Security, get_client, get_worker, performance_report, wait
+from distributed import Client, Security, get_client, get_worker
 
 import coiled_pulumi
 
@@ -31,20 +33,10 @@ def tasks():
     def whoami(_):
         return get_worker().name
 
-    class Counter:
-        """An actor."""
-
-        def __init__(self):
-            self.count = 0
-
-        def add(self):
-            self.count += 1
-            return self.count
-
-    return double, whoami, Counter
+    return double, whoami
 
 
-double, whoami, Counter = tasks()
+double, whoami = tasks()
 
 
 @pytest.fixture(scope="module")
@@ -97,21 +89,10 @@ def test_clients_in_tasks_work(client):
     assert client.submit(inner, 21).result(timeout=30) == 42
 
 
-def test_what_distributed_promises_of_any_cluster(client, tmp_path):
-    # Map, scatter, gather, futures, actors, published data, variables and a performance report.
-    (scattered,) = client.scatter([[1, 2, 3]], broadcast=True)
-    assert client.submit(sum, scattered).result() == 6
-    future = client.submit(lambda: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        future.result(timeout=30)
-    counter = client.submit(Counter, actor=True).result()
-    assert [counter.add().result() for _ in range(3)] == [1, 2, 3]
-    client.publish_dataset(numbers=client.submit(double, 4))
-    assert client.get_dataset("numbers").result() == 8
-    client.unpublish_dataset("numbers")
-    with performance_report(filename=str(tmp_path / "report.html")):
-        wait(client.map(double, range(100, 120)))
-    assert "<html" in (tmp_path / "report.html").read_text().lower()
+@pytest.mark.parametrize("promise", promises.ALL, ids=lambda promise: promise.__name__)
+def test_what_distributed_promises_of_any_cluster(client, promise, tmp_path):
+    more = (tmp_path,) if promise is promises.test_performance_report else ()
+    promise(client, *more)
 
 
 def test_a_line_of_a_task_is_in_the_workers_stream_within_five_seconds(cluster, client, module_env):
@@ -185,16 +166,17 @@ def test_secrets_are_nowhere_in_the_open(cluster, module_env):
     texts.append(str(ec2.describe_launch_template_versions(Versions=["$Latest"])))
     texts.append(str(ec2.describe_instances()) + str(autoscaling.describe_auto_scaling_groups()))
     for stream in logs.describe_log_streams(logGroupName="lab")["logStreams"]:
-        texts.append(str(logs.get_log_events(logGroupName="lab", logStreamName=stream["logStreamName"])["events"]))
-    stacks = module_env.run(["pulumi", "stack", "export", "--stack", "lab.compute"], code=None)
-    texts.append(stacks.stdout + stacks.stderr)
+        texts.append(
+            str(logs.get_log_events(logGroupName="lab", logStreamName=stream["logStreamName"])["events"])
+        )
+    texts.append(module_env.export("lab.compute"))
     places = {"api": "\n".join(texts).encode()}
     for file in (module_env.record.home, module_env.env["XDG_STATE_HOME"]):
-        for path in __import__("pathlib").Path(file).rglob("*"):
+        for path in Path(file).rglob("*"):
             # What a machine itself holds on its own disk is its business.
             if path.is_file() and "hosts" not in path.relative_to(file).parts[:1]:
                 places[str(path)] = path.read_bytes()
-    for process in __import__("pathlib").Path("/proc").glob("[0-9]*/cmdline"):
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             places[str(process)] = process.read_bytes()
         except OSError:

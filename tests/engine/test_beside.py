@@ -57,7 +57,7 @@ def test_somebody_else_scales_and_stops_what_one_started(workspace):
     group = json.loads(workspace.cli("cluster", "list", "--json").stdout)["clusters"][1]["worker_group"]
     found = workspace.bench.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[group])
     (made,) = found["AutoScalingGroups"]
-    assert (made["MinSize"], made["DesiredCapacity"], made["MaxSize"], len(made["Instances"])) == (3, 3, 3, 3)
+    assert (made["MinSize"], made["DesiredCapacity"], made["MaxSize"], len(made["Instances"])) == (0, 3, 3, 3)
 
     workspace.cli("cluster", "stop", "red", "--yes", who="another")
     assert workspace.stacks() == ["beside.blue", "beside.zone.us-east-1b"]

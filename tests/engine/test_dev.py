@@ -107,12 +107,36 @@ def test_role_profile_and_log_group_bear_the_workspaces_name(dev):
     assert (group["logGroupName"], group["retentionInDays"]) == ("dev", 30)
 
 
+def test_a_scheduler_may_end_its_group_and_read_its_secrets_and_nobody_else_may(dev, instances):
+    (scheduler,) = (instance["InstanceId"] for instance in instances["scheduler"])
+    groups = dev.bench.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    (group,) = ours(groups)
+    assert tags_of(group)["coiled-pulumi:scheduler"] == scheduler
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (0, 5, 5)
+    ssm = dev.bench.client("ssm")
+    found = ssm.get_parameters_by_path(Path="/coiled-pulumi/dev/", Recursive=True)["Parameters"]
+    names = sorted(one["Name"].removeprefix("/coiled-pulumi/dev/main/") for one in found)
+    assert names == ["config/0", "scheduler", "worker"]
+    assert {one["Type"] for one in found} == {"SecureString"}
+    rows = ssm.list_tags_for_resource(
+        ResourceType="Parameter", ResourceId="/coiled-pulumi/dev/main/scheduler"
+    )
+    assert {row["Key"]: row["Value"] for row in rows["TagList"]}["coiled-pulumi:reader"] == scheduler
+
+
+def test_keys_stand_in_no_plain_state(dev):
+    state = dev.pulumi("stack", "export", "-s", "dev").stdout
+    assert "PRIVATE KEY" not in state
+    record = json.loads(dev.pulumi("stack", "output", "--json", "-s", "dev").stdout)["workspace"]
+    assert record["clusters"]["main"]["security"] == "[secret]"
+
+
 def test_the_record_of_outputs_is_complete(dev):
     record = json.loads(dev.pulumi("stack", "output", "--json", "-s", "dev").stdout)["workspace"]
     assert {key: record[key] for key in ("name", "region", "version", "log_group", "instance_profile")} == {
         "name": "dev",
         "region": "us-east-1",
-        "version": 2,
+        "version": 3,
         "log_group": "dev",
         "instance_profile": "dev",
     }
@@ -165,6 +189,13 @@ def test_one_cluster_more_touches_neither_the_network_nor_the_other_cluster(dev)
         ("create", "dev-cluster-second-scheduler"),
         ("create", "dev-cluster-second-worker"),
         ("create", "dev-cluster-second-workers"),
+        ("create", "dev-cluster-second-workers-owner"),
+        ("create", "dev-cluster-second-node"),
+        ("create", "dev-cluster-second-authority"),
+        ("create", "dev-cluster-second-certificates-0"),
+        ("create", "dev-cluster-second-config-0"),
+        ("create", "dev-cluster-second-scheduler-secrets"),
+        ("create", "dev-cluster-second-worker-secrets"),
     }
 
 

@@ -31,9 +31,8 @@ UNUSED = {
     "servicequotas:GetAWSDefaultServiceQuota": "only read for quotas that the account has no value of",
     "logs:GetLogEvents": "only read when somebody reads logs",
     "ec2:ReplaceRoute": "only where the way out moves to another zone, or becomes another one",
+    "autoscaling:TerminateInstanceInAutoScalingGroup": "only where a client retires workers of a running cluster",
     "iam:DetachRolePolicy": "only where somebody attached a policy to the role",
-    "ssm:DeleteParameter": "clusters of a workspace file have no certificates of their own",
-    "ssm:PutParameter": "clusters of a workspace file have no certificates of their own",
 }
 
 

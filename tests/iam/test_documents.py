@@ -166,7 +166,7 @@ WAIVERS = {
         "RESOURCE_MISMATCH",
     ): "CreateSecurityGroup on the VPC here, on the new group in OngoingNew",
     ("OngoingImages", "RESOURCE_MISMATCH"): "AWS's own parameters belong to no account",
-    ("OngoingRules", "RESOURCE_MISMATCH"): "on the new rule here, on its group in OngoingGroups",
+    ("OngoingRules", "RESOURCE_MISMATCH"): "on the new rule here, on its group in OngoingCluster",
     ("OngoingRun", "RESOURCE_MISMATCH"): _SPLIT,
     ("OngoingRunImage", "RESOURCE_MISMATCH"): _SPLIT,
     ("OngoingRunIn", "RESOURCE_MISMATCH"): _SPLIT,
@@ -328,7 +328,7 @@ REFUSED = {
         "a rule without our tag": lambda: opens(OF_CLUSTER, {"team": "data"}),
         "another managed policy": lambda: attaches("AdministratorAccess"),
         "the managed policy on another role": lambda: attaches("AmazonS3ReadOnlyAccess", role="admin"),
-        "another machine of ours forwards": lambda: forwards(OF_CLUSTER),
+        "another machine of ours forwards": lambda: forwards(OURS),
         "a foreign machine forwards": lambda: forwards(nat_tags() | {"coiled-pulumi:workspace": "other"}),
     },
     "existing": {
@@ -379,7 +379,7 @@ def test_no_condition_of_what_only_some_workspaces_have_can_be_left_out():
         for documents, names, tried in (
             ([setup, ongoing], ("SetupPolicies", "SetupNatInstance", "OngoingRules"), calls),
             # With Setup attached, what clusters share may be opened.
-            ([ongoing], ("OngoingGroups",), calls_of_ongoing),
+            ([ongoing], ("OngoingCluster",), calls_of_ongoing),
         )
         for name, changed in without_each_condition(documents)
         if name.startswith(names) and not get_through(changed, tried)

@@ -98,6 +98,19 @@ def test_paths_of_ours_lead_into_the_folder(boot: Boot, tmp_path: Path) -> None:
     assert f"it {tmp_path}/root/opt/coiled-pulumi/bin/x\nthere\n" in console(tmp_path)
 
 
+def test_what_would_change_the_whole_machine_is_left_out(boot: Boot, tmp_path: Path) -> None:
+    commands = ["sysctl --system", "dnf install -y x", "mount /a /b", "reboot || echo no", "poweroff"]
+    assert boot(cloud_config(runcmd=commands)).wait(LIMIT) == 0
+    text = console(tmp_path)
+    for said in (
+        "left out: sysctl --system\n",
+        "installs nothing: dnf install -y x\n",
+        "left out: mount",
+        "no\n",
+    ):
+        assert said in text
+
+
 def test_unit_that_fails_is_started_again_but_not_for_ever(boot: Boot, tmp_path: Path) -> None:
     unit = (
         "[Unit]\nFailureAction=poweroff\n"

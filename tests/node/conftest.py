@@ -43,8 +43,10 @@ def start(authority, tmp_path) -> Iterator[Start]:
 def cluster(start) -> Callable[..., list[Node]]:
     """Start a scheduler and workers, all at once as on AWS."""
 
-    def cluster(workers: int = 1, timers: dict | None = None, **said: object) -> list[Node]:
-        address, timers = free_address(), {"timers": timers or {}}
+    def cluster(
+        workers: int = 1, timers: dict | None = None, address: str = "", **said: object
+    ) -> list[Node]:
+        address, timers = address or free_address(), {"timers": timers or {}}
         nodes = [start("scheduler", port=int(address.rpartition(":")[2]), **timers)]
         nodes += [start("worker", scheduler=address, **timers, **said) for _ in range(workers)]
         assert all(node.address for node in nodes)

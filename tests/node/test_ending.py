@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 
-from _support.dask_nodes import LONG, connected, eventually
+from _support.dask_nodes import LONG, connected, eventually, free_address
 
 #: A session that leaves a task behind which nobody waits for, and which is a client itself.
 _SESSION = """
@@ -19,7 +19,7 @@ def forever():
     get_client()
     threading.Event().wait(60)
 
-client = Client(address, security=security)
+client = Client(address, security=security, timeout=40)
 fire_and_forget(client.submit(forever))
 print("connected", flush=True)
 threading.Event().wait()
@@ -27,14 +27,18 @@ threading.Event().wait()
 
 
 def test_no_client_after_one_was_killed(cluster, authority):
-    scheduler, _ = cluster(timers={"no_client": 4})
-    arguments = [sys.executable, "-c", _SESSION, str(authority.leaf("client").folder), scheduler.address]
+    address = free_address()
+    arguments = [sys.executable, "-c", _SESSION, str(authority.leaf("client").folder), address]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as session:
-        assert session.stdout.readline() == b"connected\n"
-        eventually(lambda: "Client-worker" in scheduler.log)
-        session.send_signal(signal.SIGKILL)
+        try:
+            scheduler, _ = cluster(timers={"no_client": 6}, address=address)
+            assert session.stdout.readline() == b"connected\n"
+            eventually(lambda: "Client-worker" in scheduler.log)
+            assert not scheduler.told("end")
+        finally:
+            session.kill()
     end = scheduler.wait("end")
-    assert (end["reason"], end["detail"]) == ("no_client", "without a client for 4 s")
+    assert (end["reason"], end["detail"]) == ("no_client", "without a client for 6 s")
     # Ending is the agent's: until then the scheduler serves.
     with connected(scheduler, authority) as client:
         assert len(client.scheduler_info()["workers"]) == 1
@@ -42,10 +46,13 @@ def test_no_client_after_one_was_killed(cluster, authority):
     assert scheduler.end() == 0
 
 
-def test_idle_counts_from_the_last_task(cluster, authority):
-    scheduler, _ = cluster(timers={"idle": 2, "no_client": 60})
+def test_idle_counts_from_the_last_task(start, authority):
+    scheduler = start("scheduler", timers={"idle": 3, "no_client": 60})
     with connected(scheduler, authority) as client:
-        assert client.submit(lambda: threading.Event().wait(3)).result(LONG) is False
+        # A task that waits for a worker, as while machines boot, is something to do.
+        task = client.submit(lambda: threading.Event().wait(4))
+        start("worker", scheduler=scheduler.address)
+        assert task.result(LONG) is False
         assert not scheduler.told("end")
         assert scheduler.wait("end")["reason"] == "idle"
 

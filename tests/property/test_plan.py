@@ -112,8 +112,9 @@ def test_the_order_in_the_file_means_nothing(data, random):
         if isinstance(value, dict):
             keys = list(value)
             random.shuffle(keys)
-            # Instance types are in order of preference.
-            return {key: value[key] if key == "instance_type" else shuffled(value[key]) for key in keys}
+            # Instance types are in order of preference, and of a range the smaller bound comes first.
+            ordered = ("instance_type", "n_workers")
+            return {key: value[key] if key in ordered else shuffled(value[key]) for key in keys}
         if isinstance(value, list):
             return random.sample([shuffled(item) for item in value], len(value))
         return value

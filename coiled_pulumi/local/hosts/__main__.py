@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ def main() -> None:
     """Serve until the end of stdin."""
     options = _options()
     os.umask(0o077)
+    # Each connection that is relayed takes two.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     why = _enter(options)
     if namespaces.is_linux():
         namespaces.die_with_parent()

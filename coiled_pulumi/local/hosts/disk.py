@@ -114,6 +114,7 @@ class Disk:
 
     def _write(self, file: Path, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)  # it may be a link by now
         file.write_text(text, encoding="utf-8")
 
     def enter(self) -> None:
@@ -241,7 +242,8 @@ def _mount_kernel(new: Path) -> None:
     _mount("none", new / "proc/sys", flags=_BIND | _REMOUNT | _READ_ONLY | safe)
     _mount_devices(new / "dev")
     _mount("/sys", new / "sys", flags=_BIND | _RECURSIVE)
-    _make_read_only(new / "sys")
+    with suppress(OSError):  # nobody writes there by mistake
+        _make_read_only(new / "sys")
 
 
 def _mount_devices(folder: Path) -> None:
@@ -263,12 +265,13 @@ class _Attributes(ctypes.Structure):
 
 
 def _make_read_only(path: Path) -> None:
-    """Let a tree of mounts be read only. Linux before 5.12, or an old C library, can't: it stays as it is."""
+    """Let a tree of mounts be read only.
+
+    Raises:
+        OSError: Linux is older than 5.12, or the C library than 2.36.
+    """
     wanted = _Attributes(set=_ATTRIBUTE_READ_ONLY)
-    with suppress(OSError, AttributeError):
-        call(
-            "mount_setattr", _HERE, os.fsencode(path), _ALL_BELOW, ctypes.byref(wanted), ctypes.sizeof(wanted)
-        )
+    call("mount_setattr", _HERE, os.fsencode(path), _ALL_BELOW, ctypes.byref(wanted), ctypes.sizeof(wanted))
 
 
 def _make_root(new: Path) -> None:

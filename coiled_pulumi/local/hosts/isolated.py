@@ -18,16 +18,6 @@ from coiled_pulumi.local.hosts.machine import Machine, environment
 from coiled_pulumi.local.hosts.snapshot import Instance, Snapshot
 from coiled_pulumi.local.hosts.wiring import METADATA, Wiring, WiringError, load_rules
 
-#: Asks for all that our rulesets use.
-_TRIAL: Final = """\
-table ip hosts {
-  set s { type ifname . ipv4_addr; }
-  map m { type ipv4_addr : verdict; }
-  map n { type ipv4_addr : ipv4_addr; }
-  chain f { type filter hook forward priority filter; policy drop; ct state established accept; }
-  chain g { type nat hook postrouting priority srcnat; snat to ip saddr map @n; }
-}
-"""
 #: For a namespace, a few mounts and the start of Python, in seconds.
 _TRIAL_LIMIT: Final = 30.0
 
@@ -134,7 +124,8 @@ def obstacle() -> str:
     network = None
     try:
         network = namespaces.Network()
-        load_rules(network, _TRIAL)
+        nothing = Snapshot(0, 0, folder, {}, {}, {}, {})
+        load_rules(network, firewall.render(nothing, {}, addresses.router(0)))
         network.run(lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
         return _try_process(Disk(folder, "trial", "127.0.0.1"), network)
     except (OSError, WiringError) as error:

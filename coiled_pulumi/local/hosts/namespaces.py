@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -43,7 +44,10 @@ def call(name: str, *arguments: Any) -> int:
     Raises:
         OSError: it failed.
     """
-    result: int = getattr(_libc, name)(*arguments)
+    function = getattr(_libc, name, None)
+    if function is None:
+        raise OSError(errno.ENOSYS, f"the C library has no {name}")
+    result: int = function(*arguments)
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
@@ -168,7 +172,7 @@ class Process:
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end, not longer than some time; tell whether it came."""
-        return bool(select.select([self.handle], [], [], seconds)[0])
+        return _is_readable(self.handle, seconds)
 
     def reap(self) -> int:
         """Wait until it has ended; give its exit code, negative for a signal."""
@@ -255,7 +259,7 @@ def _become(
 ) -> NoReturn:
     try:
         die_with_parent()
-        if select.select([parent], [], [], 0)[0]:  # it ended before we said so
+        if _is_readable(parent, 0):  # it ended before we said so
             os._exit(1)
         signal.set_wakeup_fd(-1)
         for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
@@ -273,6 +277,12 @@ def _become(
         os.write(2, f"this instance could not start: {type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(127)
+
+
+def _is_readable(handle: int, seconds: float) -> bool:
+    asked = select.poll()  # unlike `select`, also for a number above 1024
+    asked.register(handle, select.POLLIN)
+    return bool(asked.poll(seconds * 1000))
 
 
 def _redirect(output: Path) -> None:

@@ -13,12 +13,16 @@ out. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkI
 
 from __future__ import annotations
 
+import errno
 import itertools
+import socket
 from collections.abc import Iterator
 from typing import Any, Final
 
 #: 127.0.0.0/16 stays the machine's: 127.0.0.1, resolvers at 127.0.0.53, Debian's own name at 127.0.1.1.
 _FIRST: Final = 1
+#: Where the server that hands out 127.A.0.0/16 holds that range, as long as it lives. Nobody listens there.
+_HELD: Final = ("127.{}.255.254", 8786)
 
 
 def apply() -> None:
@@ -50,5 +54,23 @@ def _addresses() -> Iterator[str]:
 
     An address that was given back is not given out again: the range outlasts any run.
     """
-    for a, b, c in itertools.product(range(_FIRST, 255), range(256), range(1, 255)):
+    for a, b, c in itertools.product(range(_hold(), 255), range(256), range(1, 255)):
         yield f"127.{a}.{b}.{c}"
+
+
+def _hold() -> int:
+    """Give the first range that no other local AWS of this machine hands out: hosts of both would be one address."""
+    host, port = _HELD
+    for a in range(_FIRST, 255):
+        # Detached, so that it is closed by the end of the process alone, however that comes.
+        held = socket.socket(fileno=None)
+        try:
+            held.bind((host.format(a), port))
+        except OSError as error:
+            held.close()
+            if error.errno == errno.EADDRINUSE:
+                continue
+            return _FIRST  # as on macOS, which has 127.0.0.1 alone: nothing can listen there anyway
+        held.detach()
+        return a
+    return _FIRST

@@ -38,6 +38,7 @@ _placement = _any_cluster(lambda cluster: cluster.placement)
 NEEDS: Final = (
     Need("schedulers", _always, {
         "Ongoing": ("ec2: DescribeInstanceAttribute RunInstances TerminateInstances", ""),
+        "OngoingCluster": ("ec2: ModifyInstanceAttribute", ""),
         "OngoingRun": ("ec2: RunInstances", "instance"),
         "OngoingRunVolume": ("ec2: RunInstances", "volume"),
         "OngoingRunInterface": ("ec2: RunInstances", "network-interface"),
@@ -67,7 +68,7 @@ NEEDS: Final = (
         "OngoingOwner": ("autoscaling: CreateOrUpdateTags DeleteTags", ""),
     }),
     Need("clusters with ingress of their own", _groups_of_clusters, {
-        "OngoingGroups": (
+        "OngoingCluster": (
             "ec2: AuthorizeSecurityGroupIngress DeleteSecurityGroup RevokeSecurityGroupEgress"
             " RevokeSecurityGroupIngress",
             "",
@@ -86,7 +87,7 @@ NEEDS: Final = (
         "OngoingNew": ("ec2: CreatePlacementGroup", "placement-group"),
         "OngoingRead": ("ec2: DescribePlacementGroups", ""),
     }),
-    Need("subnets, key pairs and reservations that are there", lambda plan: bool(_borrowed(Scope(plan))), {
+    Need("subnets, images, key pairs and reservations that are there", lambda plan: bool(_borrowed(Scope(plan))), {
         "OngoingRunIn": ("ec2: RunInstances", ""),
     }),
     Need("tags of the user", own_tags, {
@@ -101,10 +102,10 @@ NEEDS: Final = (
         "OngoingIdentity": (
             "iam: GetInstanceProfile GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies", ""
         ),
-        "OngoingLogs": ("logs: GetLogEvents ListTagsForResource", ""),
+        "OngoingNamed": ("logs: GetLogEvents ListTagsForResource", ""),
     }),
     Need("what happened, told to everybody", _always, {
-        "OngoingLogs": ("logs: CreateLogStream FilterLogEvents PutLogEvents", ""),
+        "OngoingNamed": ("logs: CreateLogStream FilterLogEvents PutLogEvents", ""),
     }),
     Need("what would go wrong, asked before", _always, {
         "OngoingRead": (
@@ -126,7 +127,7 @@ NEEDS: Final = (
         ),
     }),
     Need("certificates of clusters", _always, {
-        "OngoingParameters": (
+        "OngoingNamed": (
             "ssm: AddTagsToResource DeleteParameter GetParameter ListTagsForResource PutParameter"
             " RemoveTagsFromResource",
             "",
@@ -142,6 +143,7 @@ def _borrowed(scope: Scope) -> tuple[str, ...]:
     found = [f"subnet/{one.id}" for one in network.subnets] if isinstance(network, ExistingNetwork) else []
     for cluster in scope.plan.clusters:
         for machine in _machines(cluster):
+            found += [f"image/{machine.image}"] if machine.image.startswith("ami-") else []
             found += [f"key-pair/{machine.key_name}"] if machine.key_name else []
             reservation = machine.capacity_reservation
             found += [f"capacity-reservation/{reservation}"] if reservation else []
@@ -171,7 +173,7 @@ def _tag(scope: Scope, actions: tuple[str, ...]) -> Condition:
 
 
 def _groups(scope: Scope, _: tuple[str, ...]) -> Condition:
-    # A group of one cluster, not those that all of them share.
+    # A group or a machine of one cluster, not what all of them share.
     return both(scope.ours(), {"Null": {f"aws:ResourceTag/{CLUSTER}": "false"}})
 
 
@@ -197,7 +199,8 @@ FRAMES: Final = {
             {"ForAllValues:StringEquals": {"aws:TagKeys": [OWNER_TAG]}, "Null": {"aws:TagKeys": "false"}},
         ),
     ),
-    "OngoingGroups": Frame(lambda scope, _: scope.ec2("security-group"), _groups),
+    # The plugin says in a call of its own that a machine which powers off is gone.
+    "OngoingCluster": Frame(lambda scope, _: scope.ec2("instance", "security-group"), _groups),
     "OngoingRules": Frame(_kinds, lambda scope, _: scope.made()),
     "OngoingExisting": Frame(_existing_vpc),
     "OngoingPass": Frame(
@@ -205,8 +208,8 @@ FRAMES: Final = {
         lambda _scope, _: {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}},
     ),
     "OngoingIdentity": Frame(lambda scope, _: (scope.iam("role"), scope.iam("instance-profile"))),
-    "OngoingLogs": Frame(lambda scope, _: scope.logs()),
-    "OngoingParameters": Frame(lambda scope, _: (scope.parameters(),)),
+    # What goes by its name; documents have to be short.
+    "OngoingNamed": Frame(lambda scope, _: (*scope.logs(), scope.parameters())),
     "OngoingImages": Frame(lambda scope, _: (scope.public_parameters(),)),
     "OngoingRead": Frame(lambda _scope, _: ("*",), lambda scope, _: scope.here()),
 }

@@ -74,7 +74,7 @@ REASONS: Final = {
     "ec2:DetachInternetGateway": "destroy the workspace",
     "ec2:DisassociateAddress": "give an elastic address back",
     "ec2:DisassociateRouteTable": "destroy the workspace, or choose another way out",
-    "ec2:ModifyInstanceAttribute": "let the NAT instance forward what is not for itself",
+    "ec2:ModifyInstanceAttribute": "let the NAT instance forward; a scheduler that powers off is gone",
     "ec2:ModifyLaunchTemplate": "make the newest version of a launch template its default",
     "ec2:ModifyVpcAttribute": "names for machines and VPC endpoints",
     "ec2:ModifyVpcEndpoint": "put VPC endpoints into the subnets of a new zone",

@@ -14,7 +14,7 @@ WORKSPACE = load.declared({"name": "lab"})
 def wanted(**given):
     """Give what is asked for besides the timer that is always said, and check that the file's rules take it."""
     made = Arguments(**given).wanted()
-    load.validate_cluster("mine", {key: value for key, value in made.items() if key != "tags"}, workspace=WORKSPACE)
+    load.validate_cluster("mine", made, workspace=WORKSPACE)
     return {key: value for key, value in made.items() if key != "no_client_timeout"}
 
 
@@ -66,7 +66,12 @@ def test_a_cluster_of_a_session_ends_without_its_client(given, made):
 
 
 def test_backend_options_come_in_coileds_form_and_arguments_count_before_them():
-    options = {"region_name": "eu-west-1", "zone_name": "eu-west-1a", "spot": True, "firewall": {"ports": [22], "cidr": "10.0.0.0/8"}}
+    options = {
+        "region_name": "eu-west-1",
+        "zone_name": "eu-west-1a",
+        "spot": True,
+        "firewall": {"ports": [22], "cidr": "10.0.0.0/8"},
+    }
     assert wanted(backend_options=options) == options
     assert wanted(backend_options=options, region="us-west-2") == {
         "region": "us-west-2", "spot": True, "firewall": {"ports": [22], "cidr": "10.0.0.0/8"},
@@ -78,7 +83,12 @@ def test_backend_options_come_in_coileds_form_and_arguments_count_before_them():
 
 def test_worker_groups_take_the_names_of_arguments_and_those_of_the_file():
     groups = {
-        "gpu": {"n_workers": (0, 4), "worker_gpu": 1, "worker_types": ["g4dn.xlarge"], "resources": {"GPU": 1}},
+        "gpu": {
+            "n_workers": (0, 4),
+            "worker_gpu": 1,
+            "worker_types": ["g4dn.xlarge"],
+            "resources": {"GPU": 1},
+        },
         "big": {"memory": "256 GiB", "worker_disk_size": 500, "cpu": None},
     }
     assert wanted(worker_groups=groups)["worker_groups"] == {
@@ -90,7 +100,10 @@ def test_worker_groups_take_the_names_of_arguments_and_those_of_the_file():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"spot_policy": "cheap"}, "spot_policy must be one of on-demand, spot, spot_with_fallback, got 'cheap'"),
+        (
+            {"spot_policy": "cheap"},
+            "spot_policy must be one of on-demand, spot, spot_with_fallback, got 'cheap'",
+        ),
         ({"backend_options": "spot"}, "backend_options must be a mapping"),
         ({"worker_groups": {"a": 3}}, "worker_groups: a must be a mapping"),
         ({"worker_groups": {"a": {"cpu": 1, "worker_cpu": 2}}}, "worker_groups: a says cpu twice"),
@@ -103,7 +116,8 @@ def test_what_has_no_meaning_is_refused(given, said):
 
 @pytest.mark.parametrize(
     ("wait", "total", "count"),
-    [(True, 7, 7), (False, 7, 0), (None, 7, 0), (3, 7, 3), (0.3, 10, 3), (0.3, 7, 3), (0.3, 0, 0), (1.0, 7, 7), (0, 7, 0), (1, 7, 1)],
+    [(True, 7, 7), (False, 7, 0), (None, 7, 0), (3, 7, 3), (0.3, 10, 3), (0.3, 7, 3), (0.3, 0, 0), (1.0, 7, 7),
+     (0, 7, 0), (1, 7, 1)],
 )  # fmt: skip
 def test_how_many_are_waited_for(wait, total, count):
     assert awaited(wait, total) == count
@@ -115,6 +129,8 @@ def test_who_waits_for_what_cannot_be_is_told(wait):
         awaited(wait, 7)
 
 
-@pytest.mark.parametrize(("given", "made"), [(4, None), (None, None), ((1, 4), (1, 4)), ([0, 1], (0, 1)), ((3, 3), None)])
+@pytest.mark.parametrize(
+    ("given", "made"), [(4, None), (None, None), ((1, 4), (1, 4)), ([0, 1], (0, 1)), ((3, 3), None)]
+)
 def test_only_a_range_scales_by_itself(given, made):
     assert bounds(given) == made

@@ -31,8 +31,12 @@ PROGRAM = """
 
 
 def _run(**said):
-    text = textwrap.dedent(PROGRAM).format(**{"process": "__import__('os').getpid()", "lives_on": "False", "fails": ""} | said)
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=os.environ, timeout=60)
+    text = textwrap.dedent(PROGRAM).format(
+        **{"process": "__import__('os').getpid()", "lives_on": "False", "fails": ""} | said
+    )
+    return subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, env=os.environ, timeout=60
+    )
 
 
 def test_what_is_open_is_deleted():

@@ -9,17 +9,19 @@ import pytest
 from rich.console import Console
 
 from coiled_pulumi.aws import node_logs
+from coiled_pulumi.aws.fleet import Member
 from coiled_pulumi.cluster import display
 from coiled_pulumi.cluster.failure import hint_of, listed, merged
 from coiled_pulumi.cluster.stages import STAGES, Snapshot, Stages
 from coiled_pulumi.ops.watching import Fleet, Look, Mark, Reason
-from coiled_pulumi.aws.fleet import Member
 
 SCHEDULER = "i-scheduler"
 
 
 def fleet(desired, *members, leaving=()):
-    rows = [Member(name, "InService") for name in members] + [Member(name, "Terminating:Wait") for name in leaving]
+    rows = [Member(name, "InService") for name in members] + [
+        Member(name, "Terminating:Wait") for name in leaving
+    ]
     return Fleet("asg", desired, 10, tuple(rows))
 
 
@@ -83,12 +85,17 @@ def test_reasons_are_grouped_and_the_most_frequent_stands_first():
 
 
 def test_what_failed_and_went_on_is_no_reason():
-    stages = taken(Look({"workers": fleet(1, "a")}, (mark("a", "environment", 1, reason="x"), mark("a", "started", 2))))
+    stages = taken(
+        Look({"workers": fleet(1, "a")}, (mark("a", "environment", 1, reason="x"), mark("a", "started", 2)))
+    )
     assert stages.reasons == ()
 
 
 def test_equal_reasons_are_one_and_many_are_counted():
-    assert merged([Reason(1, "a"), Reason(2, "b")], [Reason(4, "a", "h")]) == (Reason(5, "a", "h"), Reason(2, "b"))
+    assert merged([Reason(1, "a"), Reason(2, "b")], [Reason(4, "a", "h")]) == (
+        Reason(5, "a", "h"),
+        Reason(2, "b"),
+    )
     assert listed([Reason(1, f"r{n}") for n in range(8)])[-1] == "and 3 more reasons"
 
 
@@ -104,7 +111,16 @@ def test_what_can_still_come(stuck, ended, ready, possible):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no json", "[]", "{}", '{"phase": "booted"}', '{"phase": "x", "instance": "i", "at": "soon"}', "null", '"x"'],
+    [
+        "",
+        "no json",
+        "[]",
+        "{}",
+        '{"phase": "booted"}',
+        '{"phase": "x", "instance": "i", "at": "soon"}',
+        "null",
+        '"x"',
+    ],
 )
 def test_what_is_no_mark_is_none(text):
     assert node_logs.mark(text) is None

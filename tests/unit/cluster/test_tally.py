@@ -46,7 +46,10 @@ def test_a_group_gets_exactly_as_small_as_asked(tally, size, closing):
         assert set(working) <= set(spare) or set(spare) <= set(working)
 
 
-@given(tallies(), st.lists(st.sampled_from([*(f"i-{n:02}" for n in range(41)), *(f"{COMING}{n}" for n in range(9))])))
+@given(
+    tallies(),
+    st.lists(st.sampled_from([*(f"i-{n:02}" for n in range(41)), *(f"{COMING}{n}" for n in range(9))])),
+)
 def test_only_who_is_named_goes(tally, workers):
     cut = named(tally, workers)
 
@@ -104,7 +107,10 @@ class Simulated(AdaptiveCore):
         """So many machines start, and so many workers come."""
         room = max(self.tally.desired - len(self.tally.members), 0)
         members = (*self.tally.members, *(f"i-{next(self.numbers):05}" for _ in range(min(launched, room))))
-        known = [*self.tally.observed, *[name for name in members if name not in self.tally.observed][:joined]]
+        known = [
+            *self.tally.observed,
+            *[name for name in members if name not in self.tally.observed][:joined],
+        ]
         self.tally = Tally(self.tally.desired, members, frozenset(known))
 
 

@@ -345,5 +345,8 @@ def test_state_home(environ, home):
 def test_what_is_kept_is_the_owners_alone(tmp_path):
     file = tmp_path / "lab.yaml"
     file.write_text("name: lab\n")
-    ops.target(file, state=tmp_path / "state")
-    assert stat.S_IMODE((tmp_path / "state" / "projects").stat().st_mode) == 0o700
+    for _ in range(2):
+        made = ops.target(file, state=tmp_path / "state")
+        assert stat.S_IMODE((tmp_path / "state" / "projects").stat().st_mode) == 0o700
+        assert stat.S_IMODE(made.config_file.stat().st_mode) == 0o600
+        made.config_file.chmod(0o644)  # as older versions left it

@@ -213,6 +213,65 @@ def test_chosen_types_are_those_of_the_plan_with_what_was_asked(file):
     )
 
 
+SOFTWARE = """\
+name: dev
+clusters:
+  main:
+    n_workers: [0, 20]
+    idle_timeout: 7200
+    environ: {TOKEN: geheim, OTHER: {secure: "v1:geheim"}}
+    packages: [pandas==2.2.3]
+    worker_groups:
+      big:
+        n_workers: 3
+        memory: 64 GiB
+        resources: {BIG: 1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "level", "line"),
+    [
+        ("n_workers", [0, 20], "cluster", 4),
+        ("n_workers[1]", 20, "cluster", 4),
+        ("idle_timeout", "2 hours", "cluster", 5),
+        ("cluster_timeout", "never", "default", 0),
+        ("scheduler_timeout", "5 minutes", "default", 0),
+        ("environ", {"TOKEN": "(set)", "OTHER": "(set)"}, "cluster", 6),
+        ("environ.TOKEN", "(set)", "cluster", 6),
+        ("packages[0]", "pandas==2.2.3", "cluster", 7),
+        ("worker_groups.big.n_workers", 3, "group", 10),
+        ("worker_groups.big.memory", "64 GiB", "machine", 11),
+        ("worker_groups.big.resources", {"BIG": 1}, "group", 12),
+        ("worker_groups.big.disk.size", 100, "default", 0),
+        ("rotation", 0, "default", 0),
+    ],
+)
+def test_what_runs_on_the_machines(path, value, level, line):
+    one = explain.explain(load.parse(SOFTWARE, source="dev.yaml"), f"clusters.main.{path}")
+
+    assert (one.value, one.level, one.place) == (value, level, f"dev.yaml:{line}" if line else "")
+
+
+def test_no_value_of_a_variable_is_told():
+    loaded = load.parse(SOFTWARE, source="dev.yaml")
+    told = [explain.explain(loaded, path) for path in explain.paths(loaded)]
+
+    assert "geheim" not in repr(told + explain.below(loaded, "clusters.main"))
+    assert "clusters.main.worker_groups.big.cpu" in explain.paths(loaded)
+    with pytest.raises(UsageError) as caught:
+        explain.explain(loaded, "clusters.main.environ.TOKN")
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_group_that_is_not_there_is_refused_with_what_is_near():
+    loaded = load.parse(SOFTWARE, source="dev.yaml")
+
+    with pytest.raises(UsageError) as caught:
+        explain.explain(loaded, "clusters.main.worker_groups.bog.cpu")
+    assert str(caught.value) == "cluster main has no group of workers 'bog'\nhint: did you mean big"
+
+
 def test_every_path_that_completion_offers_can_be_explained(file):
     for path in explain.paths(file):
         assert explain.explain(file, path).key.description, path
