@@ -30,7 +30,7 @@ class BareDask:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         authority = certificates.authority("bench", "bare")
         (folder / "ca.pem").write_text(authority.cert)
         for role in certificates.ROLES:
@@ -65,16 +65,16 @@ class BareDask:
 
     def end(self) -> None:
         """End everything at once; a worker's process is in its nanny's group."""
-        for process in self._processes:
+        for process in self.processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        for process in self._processes:
+        for process in self.processes:
             process.wait()
 
     def _start(self, role: str, *words: str) -> None:
         tls = ["--tls-ca-file", "ca.pem", "--tls-cert", f"{role}.pem", "--tls-key", f"{role}.key"]
         with (self._folder / "log").open("ab") as log:
-            self._processes.append(
+            self.processes.append(
                 subprocess.Popen(  # the function calls the kernel once and nothing else
                     [sys.executable, "-m", "dask", role, *words, *tls],
                     cwd=self._folder,

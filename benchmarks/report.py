@@ -39,7 +39,8 @@ _HOW = """
 Times are of whole processes, by the wall clock, from before the process starts until it has ended.
 The two sides of a row take turns in one run (A B, B A, A B ...), after a warm-up of both that is not counted.
 A, s and B, s are medians; A/B is the median of the rounds' ratios, min and max are of these.
-Per round, stacks go up once, up again three times and down once; commands run four times.
+Per round, stacks go up once, up again three times and down once; commands run four times, clusters once, and
+lines are shipped twice.
 Stacks are brought up by bare `pulumi up --skip-preview` on a local AWS that was started for the run.
 Its answers take milliseconds; the AWS provider's fixed waits (5 s for an instance profile, 10 s for an
 instance) are the real ones.
@@ -50,7 +51,10 @@ scales until the result or the last worker is there; imports come before, deleti
 The bare processes are `dask scheduler` and `dask worker` over TLS, all started at once on the same machine; the
 engine alone starts the same cluster on a local AWS whose machines are on paper.
 A worker of ours is a machine that boots first: an agent, a network of its own and the process of Dask.
-Phases of a boot are median / max over the workers of all rounds, from what AWS and the machines told.
+Phases of a boot are median / max over the workers of all rounds, from what AWS and the machines told; AWS tells
+whole seconds of a launch, so the first phase is up to one second too long.
+Lines are timed from the start of the process that prints them until the last can be read in CloudWatch. Their floor
+is a reader of the same pipe that drops them, and then PutLogEvents alone, in as few calls as AWS's limits allow.
 
     python -m benchmarks --rounds {rounds} --write docs/benchmarks.md
 """

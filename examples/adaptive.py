@@ -1,4 +1,4 @@
-"""Let a cluster grow with its work, and shrink when there is none.
+"""Let a cluster grow with its work, and shrink to nothing when there is none.
 
 python examples/adaptive.py
 """
@@ -15,11 +15,12 @@ def work(number: int) -> int:
 
 
 if __name__ == "__main__":
-    with (
-        Cluster(n_workers=(0, 3), wait_for_workers=False) as cluster,
-        cluster.get_client() as client,
-    ):
-        cluster.adapt(minimum=0, maximum=3, wait_count=2, interval="1s", target_duration="5s")
-        found = client.gather(client.map(work, range(40)))
-        grown = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.workers))
-        print(f"{len(found)} results from at most 3 workers, {grown} at the end")
+    # A range of workers is scaled by load: nobody waits for any at first.
+    with Cluster(n_workers=(0, 3), wait_for_workers=False) as cluster, cluster.get_client() as client:
+        print(f"at first {len(cluster.scheduler_info['workers'])} workers")
+        # Left out, `adapt` lets a worker go only after two minutes' quiet.
+        cluster.adapt(minimum=0, maximum=3, interval="1s", wait_count=5, target_duration="5s")
+        print(f"{len(client.gather(client.map(work, range(40))))} results")
+        while cluster.scheduler_info["workers"]:
+            time.sleep(1)
+        print(f"at the end {len(cluster.scheduler_info['workers'])} workers")

@@ -13,5 +13,5 @@ def square(number: int) -> int:
 
 if __name__ == "__main__":
     with Cluster(n_workers=2, wait_for_workers=True) as cluster, cluster.get_client() as client:
-        print(f"{len(client.scheduler_info(n_workers=-1)['workers'])} workers")
+        print(f"{len(cluster.scheduler_info['workers'])} workers")
         print(f"sum of squares: {sum(client.gather(client.map(square, range(1000))))}")

@@ -1,4 +1,4 @@
-"""Two kinds of workers in one cluster: tasks say by a resource where they run.
+"""Two kinds of machines in one cluster: a task says by a resource which of them it needs.
 
 python examples/worker_groups.py
 """
@@ -8,19 +8,17 @@ from dask.distributed import get_worker
 from coiled_pulumi import Cluster
 
 
-def where() -> str:
-    """Tell on which machine this runs."""
-    return str(get_worker().name)
+def offered() -> dict[str, float]:
+    """Tell what the worker offers that this runs on."""
+    return dict(get_worker().state.total_resources)
 
 
 if __name__ == "__main__":
-    groups = {"large": {"n_workers": 1, "instance_type": "m6i.2xlarge", "resources": {"LARGE": 1}}}
+    large = {"n_workers": 1, "instance_type": "m6i.2xlarge", "resources": {"LARGE": 1}}
     with (
-        Cluster(n_workers=1, worker_groups=groups, wait_for_workers=True) as cluster,
+        Cluster(n_workers=1, worker_groups={"large": large}, wait_for_workers=True) as cluster,
         cluster.get_client() as client,
     ):
-        anywhere = client.submit(where, pure=False).result()
-        large = client.submit(where, resources={"LARGE": 1}, pure=False).result()
-        workers = {worker["name"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()}
-        print(f"{len(workers)} workers")
-        print(f"on the large one: {large in workers}; anywhere: {anywhere in workers}")
+        tasks = [client.submit(offered, resources={"LARGE": 1}, pure=False) for _ in range(10)]
+        print(f"{len(cluster.scheduler_info['workers'])} workers")
+        print(f"{client.gather(tasks).count({'LARGE': 1})} of 10 tasks ran on the large one")

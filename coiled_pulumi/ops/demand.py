@@ -24,6 +24,7 @@ class Launch:
         user_data: as text.
         tags: sorted pairs.
         groups: keys of its security groups.
+        falls_back: whether on-demand machines take the place of spot ones that AWS has not.
     """
 
     cluster: str
@@ -38,6 +39,7 @@ class Launch:
     user_data: str
     tags: tuple[tuple[str, str], ...]
     groups: tuple[str, ...]
+    falls_back: bool = False
 
     @property
     def key(self) -> str:
@@ -67,13 +69,13 @@ def launches(plan: model.Workspace) -> tuple[Launch, ...]:
 
 def _cluster(cluster: model.Cluster) -> tuple[Launch, ...]:
     one = cluster.scheduler
-    rows = [("scheduler", one, (one.instance_type,), False, 1)]
+    rows = [("scheduler", one, (one.instance_type,), False, 1, False)]
     for workers in cluster.groups:
         market, types, many = workers.market, workers.instance_types, workers.template
         on_demand = min(market.on_demand_base, workers.n_workers) if market.spot else workers.n_workers
         rows += [
-            ("worker", many, types, False, on_demand),
-            ("worker", many, types, True, workers.n_workers - on_demand),
+            ("worker", many, types, False, on_demand, False),
+            ("worker", many, types, True, workers.n_workers - on_demand, market.fallback),
         ]
     return tuple(
         Launch(
@@ -89,8 +91,9 @@ def _cluster(cluster: model.Cluster) -> tuple[Launch, ...]:
             machine.user_data,
             tuple(machine.tags.items()),
             machine.groups,
+            falls_back,
         )
-        for role, machine, types, spot, count in rows
+        for role, machine, types, spot, count, falls_back in rows
         if count
     )
 

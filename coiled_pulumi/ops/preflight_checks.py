@@ -6,6 +6,7 @@ import ipaddress
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from coiled_pulumi.aws import discover, quotas, rights
@@ -72,8 +73,31 @@ def _quotas(missing: Missing, facts: Facts) -> Iterator[Finding]:
             yield Finding("quota", "skipped", "what runs in the region is not known", facts.machines.why)
         return
     used = quotas.used(facts.machines)
-    for quota, count in needed.items():
+    instead: dict[quotas.Quota, int] = defaultdict(int)
+    for quota, (count, on_demand) in _may_fall_back(missing).items():
+        limit = facts.limits.get(quota.code)
+        over = (
+            0
+            if limit is None or isinstance(limit, Unknown)
+            else used.get(quota.code, 0) + needed[quota] - limit
+        )
+        if 0 < over <= count:
+            instead[on_demand] += math.ceil(over)
+            what = _quota(quota, needed.pop(quota), used.get(quota.code, 0), limit).what
+            yield Finding("quota-falls-back", "warning", f"{what}; the rest will be on demand", mend=_RAISE)
+    for quota in (*needed, *(one for one in instead if one not in needed)):
+        count = needed.get(quota, 0) + instead[quota]
         yield _quota(quota, count, used.get(quota.code, 0), facts.limits.get(quota.code))
+
+
+def _may_fall_back(missing: Missing) -> dict[quotas.Quota, tuple[int, quotas.Quota]]:
+    """Give the vCPUs that may be on demand, by the quota of spot machines, with the quota that they then need."""
+    found: dict[quotas.Quota, tuple[int, quotas.Quota]] = {}
+    for launch, count in missing:
+        for quota, vcpus in vcpus_needed(((launch, count),)).items() if launch.falls_back else ():
+            (on_demand,) = vcpus_needed(((replace(launch, spot=False), count),))
+            found[quota] = (vcpus + found.get(quota, (0, on_demand))[0], on_demand)
+    return found
 
 
 def _network(plan: model.Workspace, facts: Facts) -> Iterator[Finding]:

@@ -39,6 +39,11 @@ def test_python_runs(checkout, fence):
     exec(compile(fence.text, fence.page.name, "exec"), {})  # noqa: S102 our own pages
 
 
+def test_the_readmes_program_is_the_first_example():
+    (shown,) = [fence.text for fence in fences.fences("python") if fence.page == fences.README]
+    assert (fences.ROOT / "examples" / "first_computation.py").read_text("utf-8").endswith(f"\n{shown}")
+
+
 def test_commands_in_texts_exist():
     pages = "".join(page.read_text("utf-8") for page in fences.PAGES if page.name != "CHANGELOG.md")
     # Up to the first option or value: `cluster start big --zone x` is the verb `cluster start`.

@@ -124,6 +124,20 @@ def test_spot_and_on_demand_are_counted_apart(quota):
     assert error.what == "standard spot: needs 12 vCPU, 0 of 8 in use (L-34B43A08)"
 
 
+def test_what_falls_back_counts_as_on_demand_where_spot_is_short(quota):
+    quota("L-34B43A08", 8)
+    falls = plan_of(clusters="one: {n_workers: 5, spot: true, spot_on_demand_fallback: true}")
+    (warning,) = found(falls, "warning")
+    assert warning.what == (
+        "standard spot: needs 20 vCPU, 0 of 8 in use (L-34B43A08); the rest will be on demand"
+    )
+    assert found(falls) == []
+
+    quota(STANDARD, 15)  # 4 for the scheduler, and 12 that are no spot machines
+    (error,) = found(falls)
+    assert error.what == f"standard on demand: needs 16 vCPU, 0 of 15 in use ({STANDARD})"
+
+
 def test_vpcs_count_only_while_the_workspace_has_none(aws, quota):
     ec2 = aws.client("ec2", REGION)
     quota("L-F678F1CE", len(ec2.describe_vpcs()["Vpcs"]))
