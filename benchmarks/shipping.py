@@ -21,10 +21,11 @@ from coiled_pulumi.node.journal import Journal
 from coiled_pulumi.node.process import Process
 from coiled_pulumi.node.redact import Redactor
 
-#: The shipper reads, redacts and signs while it sends, and waits up to a second for a call to fill.
-SHIPPING = 2.0
-#: Together less than the shipper keeps in memory: none may be dropped.
-LINES = 50_000
+#: The shipper redacts and sends while it reads. But its last call waits a second to fill, and the floor takes hardly
+#: more than one in all: the ratio is mostly that second.
+SHIPPING = 3.0
+#: Together less than the shipper keeps in memory, which is full at about 81,000: none may be dropped.
+LINES = 75_000
 #: These are short: one round of the clusters is so many of these.
 PER_ROUND = 2
 _GROUP = "bench-logs"

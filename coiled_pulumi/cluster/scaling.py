@@ -37,6 +37,8 @@ class Scaling(deploy.Cluster):
         Raises:
             UsageError: the cluster may not have as many.
         """
+        if self._session is not None:
+            self._require_size(n)  # what is refused changes nothing, adaptive scaling neither
         if self._adaptive is not None and self._adaptive.state in ("starting", "running"):
             warnings.warn("scale(n) ends adaptive scaling; cluster.adapt() begins it again", stacklevel=2)
             self._adaptive.stop(reason="scaled by hand")
@@ -82,14 +84,14 @@ class Scaling(deploy.Cluster):
     async def _cut(self, cut: Cut, *, force: bool) -> None:
         if not cut:
             return
-        session, end = self._known(), cut.end
+        session, end, known = self._known(), cut.end, self._tally().members
         if working := [name for name in end if name in self.observed]:
             retired = await self._scheduler().retire_workers(names=working, remove=True, close_workers=True)
             kept = set(working) - {one["name"] for one in retired.values()}
             if kept and not force:
                 self._tell(f"{len(kept)} workers stay: what they hold has no other place")
                 end = tuple(name for name in end if name not in kept)
-        await in_thread(lambda: watching.shrink(session, WORKERS, end, fewer=cut.fewer))
+        await in_thread(lambda: watching.shrink(session, WORKERS, end, fewer=cut.fewer, known=known))
         await self.look_again()
 
     async def look_again(self) -> None:

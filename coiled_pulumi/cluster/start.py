@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -130,13 +131,18 @@ class Start:
         """Wait until the scheduler answers.
 
         Raises:
-            ClusterCreationError: its machine has ended.
+            ClusterCreationError: its machine has ended, or somebody else answers at its address.
         """
         while True:
             try:
                 comm = await connect(session.scheduler, timeout=_ATTEMPT, **connection)
             # A connection that ends before it is encrypted is a ValueError of tornado's: nobody listens behind it yet.
-            except (OSError, TimeoutError, ValueError):
+            except (OSError, TimeoutError, ValueError) as error:
+                if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+                    what = f"at {session.scheduler} answers another one than the scheduler of cluster {self.name}"
+                    raise ClusterCreationError(
+                        f"{what}: its certificate is not of this cluster", name=self.name
+                    ) from error
                 await self._require_alive(session)
                 await asyncio.sleep(TICK)
             else:

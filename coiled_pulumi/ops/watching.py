@@ -6,7 +6,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -195,7 +195,14 @@ def grow(session: Session, label: str, size: int) -> None:
     fleet.resize(session.groups[label].name, size, session.region)
 
 
-def shrink(session: Session, label: str, instances: tuple[str, ...], *, fewer: int = 0) -> None:
+def shrink(
+    session: Session,
+    label: str,
+    instances: tuple[str, ...],
+    *,
+    fewer: int = 0,
+    known: Collection[str] = (),
+) -> None:
     """End machines of a group, and take back the wish for others that have not come yet.
 
     Args:
@@ -203,21 +210,27 @@ def shrink(session: Session, label: str, instances: tuple[str, ...], *, fewer: i
         label: of the group.
         instances: ids of machines to end; the group does not replace them.
         fewer: how many that are not there are wanted no more. None that is there is ended for them.
+        known: ids of the machines that were there when this was decided. Of `instances` some may have ended by
+            themselves since; what the group has started in their place ends, and none of these.
 
     Raises:
         CoiledPulumiError: AWS refused.
     """
     name = session.groups[label].name
     if fewer:
-        there = fleet.look([name], session.region).get(name)
-        if there is not None and (size := max(there.desired - fewer, len(there.staying))) < there.desired:
-            fleet.resize(name, size, session.region)
-    if instances:
-        missing = fleet.release(name, instances, session.region)
-        there = fleet.look([name], session.region).get(name) if missing else None
-        # They ended by themselves, and the group wants others in their place.
-        if there is not None and there.desired:
-            fleet.resize(name, max(there.desired - len(missing), 0), session.region)
+        _want_fewer(name, fewer, session.region)
+    missing = len(fleet.release(name, instances, session.region)) if instances else 0
+    if missing and (there := fleet.look([name], session.region).get(name)) is not None:
+        others = [one for one in there.staying if one not in {*known, *instances}][:missing]
+        ended = len(others) - len(fleet.release(name, others, session.region))
+        _want_fewer(name, missing - ended, session.region)
+
+
+def _want_fewer(name: str, fewer: int, region: str) -> None:
+    """Lower the wish, but not below what is there: whom a group ends for that, it chooses itself."""
+    there = fleet.look([name], region).get(name)
+    if there is not None and (size := max(there.desired - fewer, len(there.staying))) < there.desired:
+        fleet.resize(name, size, region)
 
 
 def logs(session: Session, *, role: str = "", since: int = 0) -> list[Line]:

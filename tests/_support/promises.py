@@ -37,10 +37,9 @@ def functions():
         return one / other
 
     class Counter:
-        """An actor."""
+        """An actor; what is read from afar stands in the class."""
 
-        def __init__(self):
-            self.n = 0
+        n = 0
 
         def increment(self):
             self.n += 1

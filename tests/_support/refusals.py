@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import itertools
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -91,6 +92,35 @@ def inject(*faults: Fault) -> Watcher:
                 if hit:
                     return error(call.service, fault.status, fault.code, fault.message)
         return None
+
+    return watch
+
+
+def slow(seconds: float, *services: str) -> Watcher:
+    """Have the calls of services take longer, each by itself."""
+    never = threading.Event()
+
+    def watch(call: Seen) -> Answer | None:
+        if call.service in services:
+            never.wait(seconds)
+        return None
+
+    return watch
+
+
+def throttle(every: int, *services: str) -> Watcher:
+    """Answer every so many-th call of services that it came too fast."""
+    counts = itertools.count(1)
+
+    def watch(call: Seen) -> Answer | None:
+        if call.service not in services or next(counts) % every:
+            return None
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/throttling.html
+        code = "RequestLimitExceeded" if call.service == "ec2" else "ThrottlingException"
+        if call.service == "autoscaling":
+            code = "Throttling"
+        status = "503 Service Unavailable" if call.service == "ec2" else "400 Bad Request"
+        return error(call.service, status, code, "Rate exceeded")
 
     return watch
 

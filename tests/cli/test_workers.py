@@ -109,14 +109,21 @@ def test_a_run_without_outputs_has_no_workers_to_wait_for():
 
 
 def test_a_run_of_a_cluster_beside_the_file_has_its_workers_to_wait_for():
+    group = "dev-cluster-mine-workers-1a2b3c4"
     cluster = dict.fromkeys(("zone", "scheduler_id", "scheduler_address", "scheduler_private_address"), "")
     record = {
         "workspace": "dev",
         "region": "us-east-1",
         "name": "mine",
-        "cluster": {**cluster, "n_workers": 2, "worker_group": "dev-cluster-mine-workers-1a2b3c4"},
+        "cluster": {
+            **cluster,
+            "n_workers": 2,
+            "worker_group": group,
+            "groups": {"workers": {"name": group, "least": 2, "most": 2, "runtime": False}},
+            "rotation": 0,
+        },
         "config": {},
-        "version": 2,
+        "version": 3,
     }
     found = workers.groups(Progress(outputs={"cluster": record}))
     assert found == ("us-east-1", {"mine": ("dev-cluster-mine-workers-1a2b3c4", 2)})

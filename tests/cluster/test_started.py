@@ -9,6 +9,7 @@ import time
 import pytest
 from distributed import Client
 
+from coiled_pulumi import certificates
 from coiled_pulumi.cluster import Cluster, ClusterCreationError
 from coiled_pulumi.errors import NoSuchStackError, SpecErrors, UsageError
 from coiled_pulumi.ops import sessions
@@ -192,6 +193,14 @@ def test_a_scheduler_that_ends_is_told_with_its_last_words(coming):
     with pytest.raises(ClusterCreationError, match="ended before the cluster was up") as caught:
         Cluster(coming.name, **QUIET)
     assert "pip: no such package" in caught.value.what
+    assert _stacks(coming) == ["up", "destroy", "stack rm"]
+
+
+def test_a_stranger_at_the_scheduler_s_address_is_told_at_once(coming):
+    coming.authority = certificates.authority("solo", coming.name)  # who listens has a certificate of another
+    coming.comes_with_up(least=3, most=3)
+    with pytest.raises(ClusterCreationError, match="its certificate is not of this cluster"):
+        Cluster(coming.name, **QUIET)
     assert _stacks(coming) == ["up", "destroy", "stack rm"]
 
 

@@ -21,6 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
+ROOT = Path(__file__).parents[2]
 SECRET = "canary-\u00e4\u4f60\n\t'\"$`\\-7f3a91c2e8"  # noqa: S105 planted
 
 
@@ -134,6 +135,40 @@ def test_a_second_process_attaches_by_name_and_leaves_it_running(cluster, module
     )
     assert module_env.python(script).stdout.splitlines()[-1] == "6"
     assert len(module_env.role("compute", "worker")) == 2
+
+
+def test_a_plain_install_does_without_the_repository(cluster, module_env, tmp_path):
+    wheel = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(ROOT),
+    ]
+    module_env.run(wheel)
+    (built,) = tmp_path.glob("*.whl")
+    plain = tmp_path / "plain"
+    module_env.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(plain), str(built)]
+    )
+    script = (
+        "import coiled_pulumi\n"
+        "print(coiled_pulumi.__file__)\n"
+        "with coiled_pulumi.Cluster(name='compute') as cluster, cluster.get_client() as client:\n"
+        "    print(client.submit(sum, [4, 5]).result())\n"
+    )
+    # Neither workspace nor backend are in its environment: Dask's configuration names them.
+    (tmp_path / "dask").mkdir()
+    named = {"workspace": "lab", "backend": module_env.env["PULUMI_BACKEND_URL"]}
+    (tmp_path / "dask" / "ours.yaml").write_text(json.dumps({"coiled-pulumi": named}))
+    env = {"COILED_PULUMI_WORKSPACE": "", "PULUMI_BACKEND_URL": "", "DASK_CONFIG": str(tmp_path / "dask")}
+    said = module_env.python(script, PYTHONPATH=str(plain), **env).stdout.splitlines()
+    assert said[0].startswith(str(plain))
+    assert said[-1] == "9"
 
 
 def test_a_killed_worker_is_replaced_and_the_computation_finishes(cluster, client, module_env):

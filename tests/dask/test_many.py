@@ -197,10 +197,11 @@ def shared(lab: Lab) -> set[str]:
 
 
 def texts(value: object) -> Iterator[str]:
-    """Give every text of the parameters of a call."""
+    """Give every text of the parameters of a call, but for tags: they name the workspace everywhere."""
     if isinstance(value, dict):
-        for inner in value.values():
-            yield from texts(inner)
+        for name, inner in value.items():
+            if not name.startswith("Tag"):
+                yield from texts(inner)
     elif isinstance(value, list):
         for inner in value:
             yield from texts(inner)

@@ -19,6 +19,8 @@ AMBIENT = dict(os.environ)
 STRAY = ("AWS_", "PULUMI_", "COILED_", "VIRTUAL_ENV", "PYTHON", "COLUMNS")
 #: A part of what the demo ends with: the row of its one cluster.
 ROW = re.compile(r"^main +us-east-1a +5 +127\.\d+\.\d+\.\d+ +10\.10\.\d+\.\d+ +i-[0-9a-f]+ *$", re.MULTILINE)
+#: What it computed: a row for each worker.
+TASKS = re.compile(r"^(i-[0-9a-f]+) +\d+ tasks$", re.MULTILINE)
 MARK = "##### "
 
 
@@ -58,7 +60,7 @@ def test_the_readme_works_and_leaves_nothing(tmp_path):
     script = "\n".join(["set -eo pipefail", *steps, f"echo '{MARK}end'"])
     done = subprocess.run(
         ["bash", "-c", script],
-        cwd=checkout, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,
+        cwd=checkout, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1500,
     )  # fmt: skip
     try:
         outputs = re.split(rf"^{MARK}\w+\n", done.stdout, flags=re.MULTILINE)[1:]
@@ -66,13 +68,19 @@ def test_the_readme_works_and_leaves_nothing(tmp_path):
         assert done.returncode == 0, f"ended in: {last}\n{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
         said = dict(zip(fences.session(), outputs, strict=False))
         assert ROW.search(said["./run demo"])
+        assert len(TASKS.findall(said["./run demo"])) == 5
+        assert "\n5 of 5 workers joined; " in said["./run demo"]
         assert ROW.search(said["coiled-pulumi outputs --stack dev"])
+        assert said["python examples/first_computation.py"] == "2 workers\nsum of squares: 332833500\n"
+        assert said["coiled-pulumi cluster dashboard main --stack dev"].startswith("https://127.")
         count = re.search(r"^(\d+) created$", said["./run demo"], re.MULTILINE)[1]
         assert f"({count} resources" in fences.README.read_text("utf-8")
         assert f"{count} unchanged" in said["coiled-pulumi preview --stack dev"]
         assert re.search(rf"^ +{count} unchanged", said["pulumi preview -s dev"], re.MULTILINE)
         assert f"{count} deleted" in said["coiled-pulumi destroy --stack dev --yes"]
-        assert re.fullmatch(r"local AWS: running on .*\ncalls: \d+\n", said["coiled-pulumi local status"])
+        assert re.fullmatch(
+            r"local AWS: running on .*\ncalls: \d+\nhosts: .*\n", said["coiled-pulumi local status"]
+        )
         assert processes_with(str(state)) == []
         assert not (checkout / ".venv").exists()
         assert not (checkout / "network.svg").exists()

@@ -1,13 +1,18 @@
-"""A whole run sends nothing beyond this machine: it is made in a network namespace where each packet out is counted."""
+"""A whole run sends nothing beyond this machine: it is made in a network namespace where each packet out is counted.
+
+Machines run in namespaces of their own within it, and a client computes on them by loopback addresses.
+"""
 
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[2]
 
 FILE = """\
 name: quiet
@@ -39,6 +44,7 @@ before=$(sent)
 eval "$("$PY" -m coiled_pulumi local env)"
 "$PY" -m coiled_pulumi up --file quiet.yaml --yes
 "$PY" -m coiled_pulumi outputs --file quiet.yaml
+"$PY" "$EXAMPLE" one --workspace quiet
 "$PY" -m coiled_pulumi local down
 echo "packets: $(( $(sent) - before ))"
 "$PY" -c 'import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", ("198.51.100.7", 53))'
@@ -60,6 +66,7 @@ def test_a_whole_run_sends_nothing_beyond_loopback(bench, tmp_path):
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     env |= {
         "PY": sys.executable,
+        "EXAMPLE": str(ROOT / "examples" / "attach.py"),
         "COILED_PULUMI_LOCAL_HOME": str(tmp_path / "aws"),
         "XDG_STATE_HOME": str(tmp_path),
     }

@@ -3,9 +3,12 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from coiled_pulumi.local import daemon, inventory
 
 TAGS = [{"Key": "coiled-pulumi:workspace", "Value": "w"}]
 SPECIFICATIONS = [
@@ -219,3 +222,10 @@ def test_a_group_launches_from_a_later_version_with_user_data(aws: Any) -> None:
     groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     (member,) = groups["AutoScalingGroups"][0]["Instances"]
     assert aws.instance(member["InstanceId"])["InstanceType"] == "t3.large"
+
+
+def test_two_local_awses_give_no_address_twice(aws: Any, home: Path) -> None:
+    # Hosts of both would listen at one address of this machine.
+    other = inventory.clients(daemon.up(home=home, hosts=0))("ec2", "us-east-1")
+    given = [ec2.allocate_address(Domain="vpc")["PublicIp"] for ec2 in (aws.ec2, other)]
+    assert len({address.split(".")[1] for address in given}) == 2

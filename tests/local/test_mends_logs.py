@@ -10,8 +10,8 @@ REGION = "us-east-1"
 DAY = 24 * 3600 * 1000
 
 
-def event(message: str, *, ago: int = 0) -> dict[str, Any]:
-    return {"timestamp": int(time.time() * 1000) - ago, "message": message}
+def event(message: str, *, ago: int = 0, now: float | None = None) -> dict[str, Any]:
+    return {"timestamp": int((now or time.time()) * 1000) - ago, "message": message}
 
 
 @pytest.fixture
@@ -19,11 +19,13 @@ def logs(aws: Any) -> tuple[Any, str]:
     """A client and a group with two streams of a cluster and one of notifications."""
     client, group = aws.client("logs", REGION), aws.name()
     client.create_log_group(logGroupName=group)
+    now = time.time()
     for stream, ago in (("c/worker/a", 2000), ("c/worker/b", 3000), ("notifications/c", 1000)):
         client.create_log_stream(logGroupName=group, logStreamName=stream)
         place = {"logGroupName": group, "logStreamName": stream}
-        client.put_log_events(**place, logEvents=[event(f"{stream} 1", ago=ago)])
-        client.put_log_events(**place, logEvents=[event(f"{stream} 2", ago=ago - 900)], sequenceToken="any")
+        client.put_log_events(**place, logEvents=[event(f"{stream} 1", ago=ago, now=now)])
+        later = [event(f"{stream} 2", ago=ago - 900, now=now)]
+        client.put_log_events(**place, logEvents=later, sequenceToken="any")
     return client, group
 
 
@@ -55,7 +57,8 @@ def test_pages_stay_in_these_streams(logs: tuple[Any, str]) -> None:
             break
         token = {"nextToken": page["nextToken"]}
     assert seen == ["c/worker/b 1", "c/worker/b 2", "c/worker/a 1", "c/worker/a 2"]
-    since = int(time.time() * 1000) - 1500
+    events = client.filter_log_events(logGroupName=group, logStreamNamePrefix="c/worker/a")["events"]
+    since = events[1]["timestamp"]
     assert messages(client, group, logStreamNamePrefix="c/worker/a", startTime=since) == ["c/worker/a 2"]
 
 
