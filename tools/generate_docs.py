@@ -236,7 +236,9 @@ def _exit_codes() -> str:
         for inner in kind.__subclasses__():
             yield from below(inner)
 
-    kinds = sorted(below(CoiledPulumiError), key=lambda kind: (kind.exit_code, kind.__name__))
+    # Those of the command line; which further ones there are depends on what was imported before.
+    found = (kind for kind in below(CoiledPulumiError) if kind.__module__ == CoiledPulumiError.__module__)
+    kinds = sorted(found, key=lambda kind: (kind.exit_code, kind.__name__))
     rows = [
         (str(kind.exit_code), f"`{kind.__name__}`", (kind.__doc__ or "").splitlines()[0]) for kind in kinds
     ]

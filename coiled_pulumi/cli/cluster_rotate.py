@@ -16,7 +16,7 @@ from coiled_pulumi.errors import CancelledError, DeadlineError, UsageError
 if TYPE_CHECKING:
     from coiled_pulumi.ops.target import Place
 
-#: Machines look about once a minute; seconds that all of them have taken, and after which something is wrong.
+#: Machines look every half minute or so; seconds that all of them have taken, and after which something is wrong.
 _TAKEN, _PATIENCE = 75, 150.0
 _INTERVAL = 2.0
 #: What a machine writes when it has taken them: a text of `node.supervisor`.

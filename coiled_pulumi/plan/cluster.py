@@ -132,6 +132,7 @@ class _Maker:
                 role=role,
                 region=settled.region,
                 group=group,
+                agent=self._spec.agent,
             ),
             public_address=public,
             key_name=settled.keypair_name,

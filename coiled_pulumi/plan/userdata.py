@@ -12,8 +12,6 @@ import json
 LIMIT = 16_384
 
 
-#: The agent's distribution; an image that has it in /opt/coiled-pulumi boots faster.
-AGENT = "coiled-pulumi>=0.1,<0.2"
 _BOOT = """\
   - path: /etc/systemd/system/coiled-pulumi-node.service
     content: |
@@ -31,21 +29,39 @@ runcmd:
   - |
     home=/opt/coiled-pulumi
     test -x $home/bin/python || {
-      until dnf install -y python3.11 python3.11-pip; do sleep 5; done
-      python3.11 -m venv $home
-      until $home/bin/pip install botocore packaging; do sleep 5; done
-      $home/bin/pip install --no-deps '@AGENT@'
+@INSTALL@
     }
   - [systemctl, daemon-reload]
   - [systemctl, enable, --now, coiled-pulumi-node]
 """
+#: Only from an address with a hash: a name on an index may be anybody's.
+_INSTALL = """\
+      until dnf install -y python3.11 python3.11-pip; do sleep 5; done
+      python3.11 -m venv $home
+      until $home/bin/pip install botocore packaging; do sleep 5; done
+      until $home/bin/pip install --no-deps '@AGENT@'; do sleep 5; done"""
+_NOTHING = """\
+      echo 'coiled-pulumi: this image has no agent, and none was named' >&2
+      shutdown -P now
+      exit 1"""
 
 
-def user_data(*, workspace: str, cluster: str, role: str, region: str, group: str = "") -> str:
+def user_data(
+    *, workspace: str, cluster: str, role: str, region: str, group: str = "", agent: str | None = None
+) -> str:
     """Make the cloud-config that tells a machine who it is, and starts the agent.
 
     The agent says by its end that the machine is done: its unit then powers off, which terminates the machine.
+
+    Args:
+        workspace: its name.
+        cluster: the cluster's name.
+        role: `scheduler` or `worker`.
+        region: where it is.
+        group: label of a worker's group.
+        agent: address of the agent's wheel, for images that do not have it.
     """
+    install = _INSTALL.replace("@AGENT@", agent) if agent else _NOTHING
     said = {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace}
     identity = json.dumps(said | ({"group": group} if group else {}), sort_keys=True)
     return (
@@ -53,7 +69,7 @@ def user_data(*, workspace: str, cluster: str, role: str, region: str, group: st
         "write_files:\n"
         "  - path: /etc/coiled-pulumi/node.json\n"
         "    permissions: '0444'\n"
-        f"    content: '{identity}'\n" + _BOOT.replace("@AGENT@", AGENT)
+        f"    content: '{identity}'\n" + _BOOT.replace("@INSTALL@", install)
     )
 
 

@@ -106,6 +106,14 @@ def masked(path: Path, value: Any) -> Any:
     return value
 
 
+def _check_agent(text: str) -> str:
+    # A name would be looked up on an index, where anybody may register it.
+    if not re.fullmatch(r"https://[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}", text):
+        msg = "must be the address of a wheel with its hash, as https://HOST/coiled_pulumi-0.1.0-py3-none-any.whl#sha256=..."
+        raise Refusal(msg)
+    return text
+
+
 Value = Annotated[
     str,
     BeforeValidator(_read_value),
@@ -146,6 +154,10 @@ class Software(Spec):
     ami_id: Annotated[Annotated[str, AfterValidator(_check_ami)] | None, NEW_MACHINES] = None
     """Machine image of your own for scheduler and workers, with Python and packages in /opt/coiled-pulumi. Default: an
     image of AWS's."""
+
+    agent: Annotated[Annotated[str, AfterValidator(_check_agent)] | None, NEW_MACHINES] = None
+    """Address of a wheel of this package, with its hash, for machines whose image does not have it in
+    /opt/coiled-pulumi; without either a machine powers off. Default: none."""
 
     environ: Annotated[Environ, LATER] = Field(default_factory=dict)
     """Variables of Dask's processes. Values are kept as secrets: in the state, and on the way to the machines."""

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coiled_pulumi.node.environment import Launch, process_environ
-from coiled_pulumi.node.parameters import NotYetError, Parameters, read_pieces
+from coiled_pulumi.node.parameters import LOOK_EVERY, NotYetError, Parameters, read_pieces
 
 #: Everything that a variable may hold: no NUL, nothing that UTF-8 does not know.
 _VALUE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=60)
@@ -136,4 +136,4 @@ def test_a_rotation_is_seen_once_and_a_refusal_in_between_is_none():
     parameters.watch(json.loads(one), seen.append, stop)
 
     assert seen == [json.loads(two)]
-    assert all(45 <= seconds <= 75 for seconds in waited)
+    assert all(0.75 * LOOK_EVERY <= seconds <= 1.25 * LOOK_EVERY for seconds in waited)

@@ -238,10 +238,20 @@ def test_outputs_are_those_of_the_stack():
         "workspace": {
             "clusters": {
                 "one": {
+                    "groups": {
+                        "workers": {
+                            "name": "solo-cluster-one-workers-b4f30a3",
+                            "least": 1,
+                            "most": 1,
+                            "runtime": False,
+                        }
+                    },
                     "n_workers": 1,
+                    "rotation": 0,
                     "scheduler_address": "127.1.0.2",
                     "scheduler_id": "i-8ede",
                     "scheduler_private_address": "10.50.224.5",
+                    "security": "[secret]",
                     "worker_group": "solo-cluster-one-workers-b4f30a3",
                     "zone": "us-east-1a",
                 }
@@ -256,7 +266,7 @@ def test_outputs_are_those_of_the_stack():
             "role_arn": "arn:aws:iam::123456789012:role/solo",
             "route_tables": {"private": "rtb-5c11", "public": "rtb-2d40"},
             "subnets": {"private-us-east-1a": "subnet-9313", "public-us-east-1a": "subnet-0dd5"},
-            "version": 2,
+            "version": 3,
             "vpc_id": "vpc-83f8",
             "zone": "us-east-1a",
         }

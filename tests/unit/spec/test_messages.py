@@ -16,7 +16,7 @@ SIZES = [
     "n_workers", "scheduler", "worker", "worker_groups", "idle_timeout", "no_client_timeout", "cluster_timeout",
     "scheduler_timeout", "tags", "rotation",
 ]  # fmt: skip
-SOFTWARE = ["packages", "python", "container", "ami_id", "environ", "dask_config"]
+SOFTWARE = ["packages", "python", "container", "ami_id", "agent", "environ", "dask_config"]
 MACHINE = ["instance_type", "cpu", "memory", "gpu", "architecture", "disk"]
 DISK = ["size", "throughput", "iops"]
 

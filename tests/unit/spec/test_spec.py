@@ -54,6 +54,7 @@ def test_what_a_file_leaves_out_is_not_said():
                 "python": None,
                 "container": None,
                 "ami_id": None,
+                "agent": None,
                 "environ": {},
                 "dask_config": {},
             }
