@@ -48,23 +48,39 @@ def of_cluster(workspace: str, cluster: str, region: str) -> dict[str, Machine]:
     return {one.id: one for one in _described(tags, region)}
 
 
-def ended_beside(workspace: str, region: str) -> list[str]:
-    """Give the clusters beside a workspace's file that have groups of workers and no scheduler.
+def ended(stack: str, region: str) -> list[str]:
+    """Give the clusters of a stack that ended themselves: they have groups of workers, and no scheduler.
+
+    Args:
+        stack: a workspace's, or that of one cluster beside it.
+        region: where it is.
 
     Raises:
         CoiledPulumiError: AWS could not be asked.
     """
-    tags = {f"tag:{_TAG}workspace": [workspace]}
+    return _ended({f"tag:{_TAG}stack": [stack]}, region)
+
+
+def ended_beside(workspace: str, region: str) -> list[str]:
+    """Give the clusters beside a workspace's file that ended themselves.
+
+    Raises:
+        CoiledPulumiError: AWS could not be asked.
+    """
+    # Those of the file are in the workspace's own stack.
+    return _ended({f"tag:{_TAG}workspace": [workspace]}, region, but=workspace)
+
+
+def _ended(tags: Mapping[str, list[str]], region: str, *, but: str = "") -> list[str]:
     client = session.client("autoscaling", region)
     with session.told():
         pages = client.get_paginator("describe_auto_scaling_groups").paginate(Filters=_filters(tags))
         groups = [tags_of(group) for page in pages for group in page["AutoScalingGroups"]]
-    # Those of the file are in the workspace's own stack.
-    there = {one.get(f"{_TAG}cluster", "") for one in groups if one.get(f"{_TAG}stack") != workspace}
+    there = {one.get(f"{_TAG}cluster", "") for one in groups if not but or one.get(f"{_TAG}stack") != but}
     if not there - {""}:
         return []
     schedulers = {f"tag:{_TAG}role": ["scheduler"], "instance-state-name": list(_ALIVE)}
-    alive = {one.cluster for one in _described(tags | schedulers, region)}
+    alive = {one.cluster for one in _described({**tags, **schedulers}, region)}
     return sorted(there - alive - {""})
 
 

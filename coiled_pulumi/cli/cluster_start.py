@@ -240,7 +240,7 @@ def _lists(name: str, value: Any) -> Any:
 def _clear(console: Console, where: Place, name: str) -> None:
     """Delete what is left of a cluster of that name that ended itself."""
     from coiled_pulumi import outputs
-    from coiled_pulumi.aws.ended import ended
+    from coiled_pulumi.aws.machines import ended
     from coiled_pulumi.ops import clusters, stacks
     from coiled_pulumi.plan.build import cluster_stack
 

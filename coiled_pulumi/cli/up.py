@@ -51,7 +51,7 @@ def bring_up(
         check: whether AWS is asked before the engine is.
         wait: whether workers are waited for at the end.
     """
-    from coiled_pulumi.aws.ended import ended
+    from coiled_pulumi.aws.machines import ended
     from coiled_pulumi.ops import stacks
 
     if not yes:

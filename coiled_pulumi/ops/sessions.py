@@ -11,10 +11,12 @@ import dataclasses
 import getpass
 import json
 import os
+import platform
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, Final
 
 from coiled_pulumi import outputs
@@ -32,7 +34,7 @@ from coiled_pulumi.values import SLUG
 VARIABLE: Final = "COILED_PULUMI_WORKSPACE"
 SCHEDULER_PORT, DASHBOARD_PORT = 8786, 8787
 #: States of an instance that comes back no more.
-_GONE: Final = frozenset({"shutting-down", "terminated", "stopping", "stopped"})
+_GONE: Final = frozenset({"shutting-down", "terminated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +184,22 @@ def start(
             if one.level == "warning":
                 tell(f"warning: {one.what}")
 
-    order = clusters.order(place, name, wanted)
+    order = clusters.order(place, name, _like_here(wanted))
     there = dataclasses.replace(place, region=order.record.region)
     checks = {"check": check} if examine and not os.environ.get("COILED_PULUMI_NO_PREFLIGHT") else {}
     clusters.start(there, order, perform=perform, tell=tell, **checks)
     return attach(place, name)
+
+
+def _like_here(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask for the Dask and the Python of whoever starts the cluster, where nothing else is said.
+
+    The two ends have to understand each other: https://docs.dask.org/en/stable/deployment-considerations.html
+    """
+    if any(key in wanted for key in ("packages", "python", "container", "ami_id")):
+        return dict(wanted)
+    here = [f"{name}=={metadata.version(name)}" for name in ("dask", "distributed")]
+    return {**wanted, "packages": here, "python": ".".join(platform.python_version_tuple()[:2])}
 
 
 def scale(
