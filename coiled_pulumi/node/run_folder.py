@@ -15,6 +15,8 @@ from coiled_pulumi.node.paths import Paths, write_private
 PORT: Final = 8786
 #: The size of the machine where several share one computer: threads, bytes.
 CPUS, MEMORY = "COILED_PULUMI_CPUS", "COILED_PULUMI_MEMORY"
+#: The block whose addresses stand for private ones where machines have none of their own, by their last bits.
+STAND_INS = "COILED_PULUMI_STAND_INS"
 #: Of the memory that is named so, what Dask may have; the rest is for the agent and the system.
 _SHARE: Final = 0.95
 
@@ -43,7 +45,8 @@ def write_settings(
 ) -> None:  # fmt: skip
     """Write what the process is to be."""
     group = told["groups"].get(identity.group, {}) if identity.role == "worker" else {}
-    scheduler = machine.address if identity.role == "scheduler" else certificate["scheduler"]
+    alone = identity.role == "scheduler"
+    scheduler = machine.address if alone else reachable(certificate["scheduler"], environ)
     settings = {
         "version": 1,
         "role": identity.role,
@@ -65,7 +68,17 @@ def write_settings(
     if ipaddress.ip_address(machine.address).is_loopback:
         # Machines that share a computer's network would take each other's ports.
         settings["host"] = machine.address
+        # They come from any address of it, too.
+        settings["vpc_cidrs"] = [*machine.vpc_cidrs, "127.0.0.0/8"]
     write_private(paths.run / "run.json", json.dumps(settings))
+
+
+def reachable(private: str, environ: Mapping[str, str]) -> str:
+    """Give where a machine with a private address is found: there, or at what stands for it."""
+    if not (block := environ.get(STAND_INS)):
+        return private
+    network = ipaddress.IPv4Network(block)
+    return str(network[int(ipaddress.IPv4Address(private)) & int(network.hostmask)])
 
 
 def _cpus(environ: Mapping[str, str]) -> int:

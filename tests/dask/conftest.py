@@ -1,8 +1,9 @@
 """One local AWS whose machines really run, and one workspace on it, for all tests of a session."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,21 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         daemon.down(home=home)
 
 
-@pytest.fixture
-def here(lab, monkeypatch) -> Lab:
+@contextlib.contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Have this process live in another environment, as if it was started there."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def inside(lab) -> Iterator[Lab]:
     """This process is one of the people who use the workspace."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "PULUMI_", "COILED_"))]:
-        monkeypatch.delenv(name)
-    for name, value in lab.env.items():
-        monkeypatch.setenv(name, value)
-    return lab
+    with environment(lab.env):
+        yield lab

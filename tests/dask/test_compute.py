@@ -41,17 +41,7 @@ double, whoami = tasks()
 
 
 @pytest.fixture(scope="module")
-def module_env(lab):
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(lab.env)
-    yield lab
-    os.environ.clear()
-    os.environ.update(before)
-
-
-@pytest.fixture(scope="module")
-def cluster(module_env):
+def cluster(inside):
     with coiled_pulumi.Cluster(
         name="compute",
         n_workers=2,
@@ -69,10 +59,10 @@ def client(cluster):
         yield made
 
 
-def test_it_computes_on_its_workers(cluster, client, module_env):
+def test_it_computes_on_its_workers(cluster, client, inside):
     assert client.gather(client.map(double, range(50))) == [2 * number for number in range(50)]
     names = set(client.gather(client.map(whoami, range(40), pure=False)))
-    assert names == set(module_env.role("compute", "worker"))
+    assert names == set(inside.role("compute", "worker"))
 
 
 def test_variables_arrive_to_the_byte(client):
@@ -96,7 +86,7 @@ def test_what_distributed_promises_of_any_cluster(client, promise, tmp_path):
     promise(client, *more)
 
 
-def test_a_line_of_a_task_is_in_the_workers_stream_within_five_seconds(cluster, client, module_env):
+def test_a_line_of_a_task_is_in_the_workers_stream_within_five_seconds(cluster, client, inside):
     line = f"a line of a task at {time.time()}"
 
     def say():
@@ -105,8 +95,8 @@ def test_a_line_of_a_task_is_in_the_workers_stream_within_five_seconds(cluster, 
 
     follow = subprocess.Popen(
         [sys.executable, "-m", "coiled_pulumi", "cluster", "logs", "compute", "--follow", "--json"],
-        env=module_env.env,
-        cwd=module_env.folder,
+        env=inside.env,
+        cwd=inside.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -123,21 +113,21 @@ def test_a_line_of_a_task_is_in_the_workers_stream_within_five_seconds(cluster, 
         follow.wait(timeout=10)
         follow.stdout.close()
     stream = f"compute/worker/{worker}"
-    events = module_env.client("logs").get_log_events(logGroupName="lab", logStreamName=stream)["events"]
+    events = inside.client("logs").get_log_events(logGroupName="lab", logStreamName=stream)["events"]
     assert any(line in event["message"] for event in events)
 
 
-def test_a_second_process_attaches_by_name_and_leaves_it_running(cluster, module_env):
+def test_a_second_process_attaches_by_name_and_leaves_it_running(cluster, inside):
     script = (
         "from coiled_pulumi import Cluster\n"
         "with Cluster(name='compute') as cluster, cluster.get_client() as client:\n"
         "    print(client.submit(sum, [1, 2, 3]).result())\n"
     )
-    assert module_env.python(script).stdout.splitlines()[-1] == "6"
-    assert len(module_env.role("compute", "worker")) == 2
+    assert inside.python(script).stdout.splitlines()[-1] == "6"
+    assert len(inside.role("compute", "worker")) == 2
 
 
-def test_a_plain_install_does_without_the_repository(cluster, module_env, tmp_path):
+def test_a_plain_install_does_without_the_repository(cluster, inside, tmp_path):
     wheel = [
         sys.executable,
         "-m",
@@ -149,10 +139,10 @@ def test_a_plain_install_does_without_the_repository(cluster, module_env, tmp_pa
         str(tmp_path),
         str(ROOT),
     ]
-    module_env.run(wheel)
+    inside.run(wheel)
     (built,) = tmp_path.glob("*.whl")
     plain = tmp_path / "plain"
-    module_env.run(
+    inside.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(plain), str(built)]
     )
     script = (
@@ -163,40 +153,40 @@ def test_a_plain_install_does_without_the_repository(cluster, module_env, tmp_pa
     )
     # Neither workspace nor backend are in its environment: Dask's configuration names them.
     (tmp_path / "dask").mkdir()
-    named = {"workspace": "lab", "backend": module_env.env["PULUMI_BACKEND_URL"]}
+    named = {"workspace": "lab", "backend": inside.env["PULUMI_BACKEND_URL"]}
     (tmp_path / "dask" / "ours.yaml").write_text(json.dumps({"coiled-pulumi": named}))
     env = {"COILED_PULUMI_WORKSPACE": "", "PULUMI_BACKEND_URL": "", "DASK_CONFIG": str(tmp_path / "dask")}
-    said = module_env.python(script, PYTHONPATH=str(plain), **env).stdout.splitlines()
+    said = inside.python(script, PYTHONPATH=str(plain), **env).stdout.splitlines()
     assert said[0].startswith(str(plain))
     assert said[-1] == "9"
 
 
-def test_a_killed_worker_is_replaced_and_the_computation_finishes(cluster, client, module_env):
+def test_a_killed_worker_is_replaced_and_the_computation_finishes(cluster, client, inside):
     def slow(number):
         time.sleep(0.5)
         return number
 
-    before = module_env.role("compute", "worker")
+    before = inside.role("compute", "worker")
     futures = client.map(slow, range(40), pure=False, retries=3)
-    module_env.cli("local", "kill", before[0])
+    inside.cli("local", "kill", before[0])
     assert client.gather(futures) == list(range(40))
     after = until(
-        lambda: len(found := module_env.role("compute", "worker")) == 2 and before[0] not in found and found
+        lambda: len(found := inside.role("compute", "worker")) == 2 and before[0] not in found and found
     )
     new = next(name for name in after if name not in before)
     until(lambda: new in {one["name"] for one in client.scheduler_info(n_workers=-1)["workers"].values()})
 
 
-def test_secrets_are_nowhere_in_the_open(cluster, module_env):
+def test_secrets_are_nowhere_in_the_open(cluster, inside):
     needles = [
         SECRET.splitlines()[0].encode(),
         SECRET.splitlines()[1].encode(),
         cluster.security.tls_client_key.splitlines()[1].encode(),
         cluster.dashboard_link.partition("token=")[2].encode(),
     ]
-    ec2, autoscaling = module_env.client("ec2"), module_env.client("autoscaling")
-    logs, texts = module_env.client("logs"), []
-    for name in module_env.instances("compute"):
+    ec2, autoscaling = inside.client("ec2"), inside.client("autoscaling")
+    logs, texts = inside.client("logs"), []
+    for name in inside.instances("compute"):
         texts.append(str(ec2.describe_instance_attribute(InstanceId=name, Attribute="userData")))
     texts.append(str(ec2.describe_launch_template_versions(Versions=["$Latest"])))
     texts.append(str(ec2.describe_instances()) + str(autoscaling.describe_auto_scaling_groups()))
@@ -204,9 +194,9 @@ def test_secrets_are_nowhere_in_the_open(cluster, module_env):
         texts.append(
             str(logs.get_log_events(logGroupName="lab", logStreamName=stream["logStreamName"])["events"])
         )
-    texts.append(module_env.export("lab.compute"))
+    texts.append(inside.export("lab.compute"))
     places = {"api": "\n".join(texts).encode()}
-    for file in (module_env.record.home, module_env.env["XDG_STATE_HOME"]):
+    for file in (inside.record.home, inside.env["XDG_STATE_HOME"]):
         for path in Path(file).rglob("*"):
             # What a machine itself holds on its own disk is its business.
             if path.is_file() and "hosts" not in path.relative_to(file).parts[:1]:

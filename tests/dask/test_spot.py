@@ -20,16 +20,6 @@ pytestmark = [
 SPOT_VCPUS = "L-34B43A08"
 
 
-@pytest.fixture(scope="module")
-def inside(lab):
-    before = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(lab.env)
-    yield lab
-    os.environ.clear()
-    os.environ.update(before)
-
-
 def spot_cluster(name):
     return coiled_pulumi.Cluster(
         name=name, n_workers=2, spot_policy="spot_with_fallback", wait_for_workers=True, quiet=True

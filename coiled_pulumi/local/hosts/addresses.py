@@ -16,7 +16,7 @@ _INSIDE: Final = IPv4Network("240.0.0.0/8")
 _BETWEEN: Final = int(_INSIDE.network_address) - int(_MACHINE.network_address)
 #: Everything that is public inside.
 OUTSIDE: Final = str(_INSIDE)
-_LOOPBACK: Final = IPv4Network("127.128.0.0/10")
+STAND_INS: Final = IPv4Network("127.128.0.0/10")
 #: Where the API listens inside, on port 80.
 API: Final = "240.255.255.254"
 #: Routers have the addresses from here on; the API gives no instance one of 127.255.0.0/16.
@@ -40,8 +40,8 @@ def loopback(private: str) -> str:
     value = IPv4Address(private)
     if value in _MACHINE:
         return private
-    kept = _LOOPBACK.max_prefixlen - _LOOPBACK.prefixlen
-    return str(_LOOPBACK.network_address + (int(value) & ((1 << kept) - 1)))
+    kept = STAND_INS.max_prefixlen - STAND_INS.prefixlen
+    return str(STAND_INS.network_address + (int(value) & ((1 << kept) - 1)))
 
 
 def networks(cidr: str) -> Iterator[IPv4Network]:

@@ -68,6 +68,7 @@ class LoopbackHosts:
         ) | {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{host}:{port}",
             "COILED_PULUMI_ROOT": str(disk.root),
+            "COILED_PULUMI_STAND_INS": str(addresses.STAND_INS),
         }
         disk.describe(instance.user_data, environ, self.mode)
         with disk.output.open("ab") as output:
