@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from coiled_pulumi.errors import CancelledError, CoiledPulumiError, UsageError
 
 if TYPE_CHECKING:
     from coiled_pulumi.aws.capacity import Workers
-    from coiled_pulumi.ops.engine_run import Result
     from coiled_pulumi.ops.target import Place
     from coiled_pulumi.outputs import GroupOutputs
 
@@ -42,6 +41,8 @@ def scale(
     A group that was given a range is set to a number within it at once, by AWS, also that of a cluster of the
     workspace's file. Any other group is changed by Pulumi.
     """
+    from coiled_pulumi.ops import clusters
+
     console = Console(as_json=as_json)
     size = cluster_options.workers(n_workers)
     where = cluster_options.place(stack, file, workspace)
@@ -62,7 +63,14 @@ def scale(
         ended = _has_ended(known)
     if ended:
         raise _over(known, name)
-    made, result = _by_engine(console, where, known, name, group, size)
+    made, result = clusters.scale(
+        where,
+        name,
+        size,
+        perform=functools.partial(operate.perform, console),
+        tell=console.note,
+        group=group,
+    )
     cluster_start.finish(console, "scale", made, result, wait=not no_wait)
 
 
@@ -99,19 +107,6 @@ def _has_ended(known: Known) -> bool:
 def _over(known: Known, name: str) -> CoiledPulumiError:
     again = "coiled-pulumi up" if known.declared else f"coiled-pulumi cluster start {name}"
     return CoiledPulumiError(f"cluster {name} has ended", f"{again} starts it again")
-
-
-def _by_engine(
-    console: Console, where: Place, known: Known, name: str, label: str, size: int | list[int]
-) -> tuple[Place, Result]:
-    from coiled_pulumi.ops import clusters
-
-    perform: Any = functools.partial(operate.perform, console)
-    if label == _WORKERS:
-        return clusters.scale(where, name, size, perform=perform, tell=console.note)
-    groups = dict(known.config["cluster"]["worker_groups"])
-    change = {"worker_groups": groups | {label: {**groups[label], "n_workers": size}}}
-    return clusters._changed(where, name, change, verb="scale", perform=perform, tell=console.note)
 
 
 def _resize(

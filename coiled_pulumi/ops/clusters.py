@@ -24,6 +24,7 @@ from coiled_pulumi.ops.engine_run import OnRows, Result
 from coiled_pulumi.plan import beside, model
 from coiled_pulumi.plan.build import cluster_stack, region_stack
 from coiled_pulumi.spec import aliases, dask_config, load
+from coiled_pulumi.spec.cluster import WORKERS
 from coiled_pulumi.spec.settled import settle, with_config
 
 #: Where the program looks for the values of a cluster's variables (`program.ENVIRON`).
@@ -120,15 +121,25 @@ def start(
 
 
 def scale(
-    workspace: target.Place, name: str, n_workers: int | list[int], *, perform: Perform, tell: Tell
+    workspace: target.Place,
+    name: str,
+    n_workers: int | list[int],
+    *,
+    perform: Perform,
+    tell: Tell,
+    group: str = WORKERS,
 ) -> tuple[target.Place, Result]:
-    """Give a cluster another number of workers, or another range.
+    """Give a group of workers of a cluster another number, or another range.
 
     Raises:
         NoSuchStackError: no such cluster was started.
         SpecErrors: the number cannot be.
     """
-    return _changed(workspace, name, {"n_workers": n_workers}, verb="scale", perform=perform, tell=tell)
+    change: dict[str, Any] = {"n_workers": n_workers}
+    if group != WORKERS:
+        groups = require(workspace, name).config["cluster"]["worker_groups"]
+        change = {"worker_groups": {**groups, group: {**groups[group], **change}}}
+    return _changed(workspace, name, change, verb="scale", perform=perform, tell=tell)
 
 
 def rotate(
