@@ -39,7 +39,11 @@ def user_data(role: str) -> str:
     )
 
 
-aws = pulumi.ResourceOptions(provider=Provider(f"aws-{REGION}", region=REGION, max_retries=8))
+aws = pulumi.ResourceOptions(
+    provider=Provider(
+        f"aws-{REGION}", region=REGION, max_retries=8, ignore_tags={"keys": ["coiled-pulumi:scheduler"]}
+    )
+)
 
 
 def after(*resources: pulumi.Resource) -> pulumi.ResourceOptions:
@@ -202,6 +206,7 @@ scheduler = ec2.Instance(
     },
     user_data=user_data("scheduler"),
     user_data_replace_on_change=True,
+    instance_initiated_shutdown_behavior="terminate",
     tags=scheduler_tags,
     volume_tags=scheduler_tags,
     opts=after(out["public"]),
@@ -227,7 +232,7 @@ template = ec2.LaunchTemplate(
 group_tags = tags(f"{NAME}-workers", cluster="main", role="worker")
 workers = autoscaling.Group(
     f"{NAME}-workers",
-    min_size=5,
+    min_size=0,
     max_size=5,
     desired_capacity=5,
     vpc_zone_identifiers=[subnets["private", ZONE].id],
@@ -237,6 +242,28 @@ workers = autoscaling.Group(
     tags=[{"key": key, "value": value, "propagate_at_launch": False} for key, value in group_tags.items()],
     opts=after(out["private"]),
 )
+
+autoscaling.Tag(
+    f"{NAME}-workers-owner",
+    autoscaling_group_name=workers.name,
+    tag={"key": "coiled-pulumi:scheduler", "value": scheduler.id, "propagate_at_launch": False},
+    opts=aws,
+)
+# As long as what machines are told; certificates by hand would be a program of their own.
+for part, size, reader in (
+    ("config/0", 400, None),
+    ("scheduler", 1800, scheduler.id),
+    ("worker", 1700, None),
+):
+    said = tags(f"{NAME}-{part}", cluster="main", role="worker")
+    ssm.Parameter(
+        f"{NAME}-{part.replace('/', '-')}",
+        name=f"/coiled-pulumi/{NAME}/main/{part}",
+        type="SecureString",
+        value=pulumi.Output.secret(pulumi.Output.concat("x" * size, scheduler.private_ip)),
+        tags=said | ({"coiled-pulumi:reader": reader} if reader else {}),
+        opts=aws,
+    )
 
 record = {"version": 1, "name": NAME, "region": REGION}
 record |= {"vpc_id": network.id, "nat_address": address.public_ip}
