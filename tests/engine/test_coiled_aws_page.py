@@ -277,6 +277,7 @@ def test_a_cluster_of_five_workers_has_these_resources(made):
         "auto_scaling_group": 1,
         "instance": 6,
         "volume": 6,
+        "ssm_parameter": 3,  # what its machines are told
         "network_interface": 5,  # of the workers; the plugin gives the scheduler's no tags
     }
     (scheduler,), workers = made.machines["main-scheduler"], made.machines["main-worker"]
@@ -294,6 +295,7 @@ def test_more_clusters_share_the_network_and_add_only_machines(made, second):
         "volume": 3,
         "launch_template": 1,
         "auto_scaling_group": 1,
+        "ssm_parameter": 3,
     }
     (scheduler,), workers = second.machines["second-scheduler"], second.machines["second-worker"]
     assert {one["VpcId"] for one in (scheduler, *workers)} == set(made.kinds["vpc"])
