@@ -142,29 +142,6 @@ def release(
     return tuple(missing)
 
 
-def states_of(instances: Iterable[str], region: str) -> dict[str, str]:
-    """Give the states of instances by id, as `running`; those that AWS has forgotten are left out.
-
-    Raises:
-        CoiledPulumiError: AWS could not be asked.
-    """
-    client, asked = session.client("ec2", region), sorted(set(instances))
-    found: dict[str, str] = {}
-    for first in range(0, len(asked), _PAGE):
-        # By a filter: one id that is gone would fail the whole question.
-        filters = [{"Name": "instance-id", "Values": asked[first : first + _PAGE]}]
-        with session.told():
-            pages = client.get_paginator("describe_instances").paginate(Filters=filters)
-            rows = [
-                one
-                for page in pages
-                for reservation in page["Reservations"]
-                for one in reservation["Instances"]
-            ]
-        found |= {one["InstanceId"]: one["State"]["Name"] for one in rows}
-    return found
-
-
 def _release(client: Any, instance: str) -> str:
     from botocore.exceptions import ClientError
 

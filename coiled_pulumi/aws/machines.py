@@ -38,6 +38,16 @@ def of(instances: Iterable[str], region: str) -> dict[str, Machine]:
     return {one.id: one for part in parts for one in _described({"instance-id": part}, region)}
 
 
+def state_of(instance: str, region: str) -> str:
+    """Give the state of an instance, as `running`; empty for one that AWS has forgotten.
+
+    Raises:
+        CoiledPulumiError: AWS could not be asked.
+    """
+    found = of([instance], region).get(instance)
+    return found.state if found else ""
+
+
 def of_cluster(workspace: str, cluster: str, region: str) -> dict[str, Machine]:
     """Give the instances of a cluster by id, those that ended lately too.
 

@@ -47,7 +47,7 @@ def list_(
 
     console = Console(as_json=as_json)
     where = cluster_options.place(stack, file, workspace)
-    declared = stacks.read_outputs(where)  # type: ignore[arg-type]
+    declared = stacks.read_outputs(where)
     where = dataclasses.replace(where, region=declared.region)
     reaped = []
     if reap:

@@ -7,19 +7,17 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coiled_pulumi.cli import options
-from coiled_pulumi.errors import NoSuchStackError, UsageError
+from coiled_pulumi.errors import UsageError
 
 if TYPE_CHECKING:
-    from coiled_pulumi.ops.sessions import Session
+    from coiled_pulumi.ops.sessions import Known, Session
     from coiled_pulumi.ops.target import Place
-    from coiled_pulumi.outputs import ClusterOutputs
 
 #: As `ops.sessions` reads it; its import costs what a completion must not.
 _VARIABLE = "COILED_PULUMI_WORKSPACE"
@@ -132,40 +130,22 @@ def located(where: Place) -> Place:
 
     if where.region:
         return where
-    return dataclasses.replace(where, region=stacks.read_outputs(where).region)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is written of a cluster, without its secrets; `declared` for one that stands in the workspace's file."""
-
-    region: str
-    cluster: ClusterOutputs
-    declared: bool
-    config: Mapping[str, Any]
+    return dataclasses.replace(where, region=stacks.read_outputs(where).region)
 
 
 def record(where: Place, name: str) -> Known:
-    """Give what is written of a cluster, one beside the file or one of it.
+    """Give what is written of a cluster, one beside the file or one of it, without its secrets.
 
     Raises:
         NoSuchStackError: there is none of that name.
         CoiledPulumiError: it never came up whole.
     """
-    from coiled_pulumi import outputs
-    from coiled_pulumi.ops import clusters, stacks
-    from coiled_pulumi.plan.build import cluster_stack
+    from coiled_pulumi.ops import clusters, sessions
 
-    with contextlib.suppress(NoSuchStackError):
-        found = outputs.read_cluster(stacks.outputs_of(cluster_stack(where.workspace, name), where.project))
-        found = found or clusters.require(where, name)  # which says how to go on
-        return Known(found.region, found.cluster, declared=False, config=found.config)
-    with contextlib.suppress(NoSuchStackError):
-        shared = stacks.read_outputs(where)  # type: ignore[arg-type]
-        if name in shared.clusters:
-            return Known(shared.region, shared.clusters[name], declared=True, config={})
-    beside = clusters.require(where, name)  # which says what there is
-    return Known(beside.region, beside.cluster, declared=False, config=beside.config)
+    if (found := sessions.written(where, name)) is not None:
+        return found
+    beside = clusters.require(where, name)  # which says what there is, and how to go on
+    return sessions.Known(beside.region, beside.cluster, declared=False, config=beside.config)
 
 
 def session(where: Place, name: str) -> Session:

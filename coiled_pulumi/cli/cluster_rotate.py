@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from coiled_pulumi.cli import cluster_options, operate, options
-from coiled_pulumi.cli.cluster_options import Known
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CancelledError, DeadlineError, UsageError
 
 if TYPE_CHECKING:
+    from coiled_pulumi.ops.sessions import Known
     from coiled_pulumi.ops.target import Place
 
 #: Machines look every half minute or so; seconds that all of them have taken, and after which something is wrong.

@@ -10,12 +10,12 @@ import typer
 
 from coiled_pulumi.cli import cluster_options, cluster_start, operate, options
 from coiled_pulumi.cli import workers as waiting
-from coiled_pulumi.cli.cluster_options import Known
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CancelledError, CoiledPulumiError, UsageError
 
 if TYPE_CHECKING:
     from coiled_pulumi.aws.capacity import Workers
+    from coiled_pulumi.ops.sessions import Known
     from coiled_pulumi.ops.target import Place
     from coiled_pulumi.outputs import GroupOutputs
 
@@ -41,7 +41,7 @@ def scale(
     A group that was given a range is set to a number within it at once, by AWS, also that of a cluster of the
     workspace's file. Any other group is changed by Pulumi.
     """
-    from coiled_pulumi.ops import clusters
+    from coiled_pulumi.ops import clusters, sessions
 
     console = Console(as_json=as_json)
     size = cluster_options.workers(n_workers)
@@ -60,7 +60,7 @@ def scale(
         raise UsageError(what, "change it there, and bring it up with: coiled-pulumi up")
     ended = False
     with contextlib.suppress(CoiledPulumiError):  # the engine says in a moment what is wrong there
-        ended = _has_ended(known)
+        ended = sessions.has_ended(known.cluster, known.region)
     if ended:
         raise _over(known, name)
     made, result = clusters.scale(
@@ -91,19 +91,6 @@ def _require(known: Known, name: str, label: str, group: GroupOutputs, size: int
     )
 
 
-def _has_ended(known: Known) -> bool:
-    """Tell whether there is no scheduler any more that workers could come to.
-
-    Raises:
-        CoiledPulumiError: AWS could not be asked.
-    """
-    from coiled_pulumi.aws import fleet
-    from coiled_pulumi.ops import sessions
-
-    machine = known.cluster.scheduler_id
-    return bool(machine) and sessions.is_gone(fleet.states_of([machine], known.region).get(machine, ""))
-
-
 def _over(known: Known, name: str) -> CoiledPulumiError:
     again = "coiled-pulumi up" if known.declared else f"coiled-pulumi cluster start {name}"
     return CoiledPulumiError(f"cluster {name} has ended", f"{again} starts it again")
@@ -113,10 +100,10 @@ def _resize(
     console: Console, where: Place, known: Known, name: str, label: str, size: int, *, wait: bool
 ) -> None:
     from coiled_pulumi.aws import fleet
-    from coiled_pulumi.ops import run_record
+    from coiled_pulumi.ops import run_record, sessions
     from coiled_pulumi.ops import workers as ops
 
-    if _has_ended(known):
+    if sessions.has_ended(known.cluster, known.region):
         raise _over(known, name)
     group, region = known.cluster.groups[label].name, known.region
     fleet.resize(group, size, region)

@@ -162,6 +162,7 @@ def _types(text: str) -> str | list[str]:
 def finish(console: Console, verb: str, where: Place, result: Result, *, wait: bool) -> None:
     """Sum up, wait for workers, and tell how to get to the cluster."""
     from coiled_pulumi import outputs
+    from coiled_pulumi.ops.sessions import SCHEDULER_PORT
 
     record = outputs.read_cluster(result.progress.outputs)
     row = cluster_list.row(record.name, "start", record.region, record.cluster, "up") if record else None
@@ -171,7 +172,7 @@ def finish(console: Console, verb: str, where: Place, result: Result, *, wait: b
     console.rich().print(cluster_list.table([row]))
     address = row["scheduler_address"] or row["scheduler_private_address"]
     console.text(
-        f"scheduler  tls://{address}:8786\n"
+        f"scheduler  tls://{address}:{SCHEDULER_PORT}\n"
         f"dashboard  coiled-pulumi cluster dashboard {row['name']}\n"
         f"Python     import coiled_pulumi\n"
         f'           client = coiled_pulumi.Cluster("{row["name"]}", workspace="{where.workspace}").get_client()'

@@ -56,7 +56,7 @@ def status(
         return
     found = watching.status(session)
     told = as_data(found) | {
-        "since": _since(session),
+        "since": _iso(found.launched) if found.launched else None,
         "doing": _asked(session) if found.reachable else None,
         "timers": _timers(where, name),
         "notifications": [_plain(one) for one in _notifications(session)],
@@ -122,17 +122,6 @@ def _counted(phases: Mapping[str, str]) -> dict[str, int]:
     return {phase: counts[phase] for phase in (*_PHASES, *sorted(counts)) if counts[phase]}
 
 
-def _since(session: Session) -> str | None:
-    """Tell when the scheduler's machine was launched."""
-    from coiled_pulumi.aws import machines
-
-    with contextlib.suppress(CoiledPulumiError):
-        found = machines.of(filter(None, [session.scheduler_id]), session.region)
-        if machine := found.get(session.scheduler_id):
-            return _iso(machine.launched)
-    return None
-
-
 def _asked(session: Session) -> dict[str, Any] | None:
     """Ask the scheduler what it does; None where it does not answer, or not in time."""
     import asyncio
@@ -147,13 +136,10 @@ def _asked(session: Session) -> dict[str, Any] | None:
 
 async def _identity(session: Session) -> dict[str, Any]:
     from distributed.core import rpc
-    from distributed.security import Security
 
-    keys = session.security
-    security = Security(
-        require_encryption=True, tls_ca_file=keys.ca, tls_client_cert=keys.cert, tls_client_key=keys.key
-    )
-    arguments = security.get_connection_args("client")
+    from coiled_pulumi.cluster.credentials import client_security
+
+    arguments = client_security(session.security).get_connection_args("client")
     # These two questions do not count as a client's work: else whoever looks would keep an idle cluster up.
     async with rpc(session.scheduler, connection_args=arguments, timeout=_PATIENCE) as scheduler:
         workers = (await scheduler.identity())["workers"].values()

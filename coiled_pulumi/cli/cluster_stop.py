@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +13,8 @@ from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CancelledError, CoiledPulumiError, DeploymentError, UsageError
 
 if TYPE_CHECKING:
+    from coiled_pulumi.ops.engine_run import Result
     from coiled_pulumi.ops.target import Place
-    from coiled_pulumi.outputs import ClusterStackOutputs
 
 
 def stop(
@@ -66,14 +65,17 @@ def _stop_all(console: Console, where: Place, names: list[str]) -> None:
     Raises:
         CoiledPulumiError: one could not be stopped.
     """
-    records = {name: _record(where, name) for name in names}
-    for record in records.values():
-        _empty(record)
+    from coiled_pulumi.ops import clusters
+
+    # Whatever is wrong with one is told by who deletes it.
+    with contextlib.suppress(CoiledPulumiError):
+        for record in clusters.listed(where).values():
+            clusters.empty(record)
     done: list[dict[str, Any]] = []
     failed: list[str] = []
-    for name, record in records.items():
+    for name in names:
         try:
-            made, result = _delete(console, where, name, record)
+            made, result = _stop(console, where, name)
         except CoiledPulumiError as error:
             if len(names) == 1 or isinstance(error, CancelledError):
                 raise
@@ -92,43 +94,8 @@ def _stop_all(console: Console, where: Place, names: list[str]) -> None:
         console.note("there is no cluster to delete")
 
 
-def _stop(console: Console, where: Place, name: str) -> tuple[Place, Any]:
-    record = _record(where, name)
-    _empty(record)
-    return _delete(console, where, name, record)
-
-
-def _record(where: Place, name: str) -> ClusterStackOutputs | None:
-    """Give what is written of a cluster; None where that is not enough to do anything with."""
-    from coiled_pulumi import outputs
-    from coiled_pulumi.ops import stacks
-    from coiled_pulumi.plan.build import cluster_stack
-
-    # Whatever is wrong with it is told by who deletes it.
-    with contextlib.suppress(CoiledPulumiError):
-        return outputs.read_cluster(stacks.outputs_of(cluster_stack(where.workspace, name), where.project))
-    return None
-
-
-def _empty(record: ClusterStackOutputs | None) -> None:
-    """Have all workers end: the engine first looks at everything, which takes a while."""
-    from coiled_pulumi.aws import fleet
-
-    # What cannot be done so is done by the engine, a minute later.
-    with contextlib.suppress(CoiledPulumiError):
-        if record is not None:
-            fleet.empty([group.name for group in record.cluster.groups.values()], record.region)
-
-
-def _delete(
-    console: Console, where: Place, name: str, record: ClusterStackOutputs | None
-) -> tuple[Place, Any]:
+def _stop(console: Console, where: Place, name: str) -> tuple[Place, Result]:
     from coiled_pulumi.ops import clusters
 
-    if record is not None:
-        where = dataclasses.replace(where, region=record.region)
-    elif not where.region:
-        with contextlib.suppress(CoiledPulumiError):  # its stack may tell
-            where = cluster_options.located(where)
     perform = functools.partial(operate.perform, console)
     return clusters.stop(where, name, perform=perform, tell=console.note)

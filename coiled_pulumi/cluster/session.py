@@ -328,10 +328,7 @@ class Cluster(Looking):
             return
         deletes = (force or not self.lives_on) and self._session is not None
         try:
-            async with asyncio.TaskGroup() as tasks:
-                if deletes:
-                    tasks.create_task(self._empty())
-                tasks.create_task(self._disconnect())
+            await self._disconnect()
             self.status = Status.closing
             if deletes:
                 await self._delete()
@@ -339,18 +336,12 @@ class Cluster(Looking):
             closing.forget(self)
             self.status = Status.closed
 
-    async def _empty(self) -> None:
-        """Have the workers go before anything else: the engine comes to them after a minute."""
-        session = self._known()
-        with contextlib.suppress(CoiledPulumiError):
-            await in_thread(lambda: sessions.empty(session))
-
     async def _disconnect(self) -> None:
         await super()._close()
 
     async def _delete(self) -> None:
         with contextlib.suppress(NoSuchStackError):
-            await self._start_of.delete(self._session)
+            await self._start_of.delete()
 
     def delete(self) -> None:
         """Delete it in this thread, at the end of the interpreter."""
@@ -358,9 +349,7 @@ class Cluster(Looking):
         if start.place is None or self.status == Status.closed:
             return
         with contextlib.suppress(NoSuchStackError):
-            sessions.stop(
-                start.place, self.name, perform=start.perform, tell=self._tell, session=self._session
-            )
+            start.delete_now()
         self.status = Status.closed
 
     # Certificates

@@ -15,7 +15,7 @@ from coiled_pulumi.cluster.failure import ClusterCreationError, hint_of, listed
 from coiled_pulumi.cluster.stages import Snapshot, Stages
 from coiled_pulumi.cluster.threads import in_thread
 from coiled_pulumi.errors import DeploymentError
-from coiled_pulumi.ops import sessions, watching
+from coiled_pulumi.ops import clusters, sessions, watching
 from coiled_pulumi.ops.sessions import Session
 
 #: Between two looks at what the threads have found, in seconds; and how long one attempt to connect may take.
@@ -75,13 +75,13 @@ class Start:
     async def find(self) -> Session | None:
         """Find the cluster; what is left of one that ended itself is deleted."""
         found = await in_thread(lambda: sessions.find(self.place, self.name))
-        if found is None or not await in_thread(lambda: sessions.has_ended(found)):
+        if found is None or not await in_thread(lambda: sessions.has_ended(found, found.region)):
             return found
         if found.declared:
             what = f"cluster {self.name} has ended itself, and stands in the file of {found.workspace}"
             raise ClusterCreationError(what, "coiled-pulumi up brings it back", name=self.name)
         self._tell(f"cluster {self.name} has ended itself: what is left of it is deleted")
-        await self.delete(found)
+        await self.delete()
         return None
 
     async def make(self, wanted: Mapping[str, Any]) -> Session:
@@ -99,13 +99,13 @@ class Start:
             hint = "\n".join(line for line in error.hint.splitlines() if not line.startswith(_STAYS))
             raise ClusterCreationError(error.what, hint, name=self.name) from error
 
-    async def delete(self, session: Session | None = None) -> None:
-        """Have the engine delete it."""
-        await in_thread(
-            lambda: sessions.stop(
-                self.place, self.name, perform=self.perform, tell=self._tell, session=session
-            )
-        )
+    async def delete(self) -> None:
+        """Have it deleted, its workers at once."""
+        await in_thread(self.delete_now)
+
+    def delete_now(self) -> None:
+        """Have it deleted, in this thread."""
+        clusters.stop(self.place, self.name, perform=self.perform, tell=self._tell)
 
     def look_on(self, session: Session) -> None:
         """Look at it from now on, in a thread of its own."""

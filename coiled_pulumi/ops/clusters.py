@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from coiled_pulumi import outputs
+from coiled_pulumi.aws import fleet
 from coiled_pulumi.engine.lock import exclusive
 from coiled_pulumi.errors import (
     CancelledError,
@@ -178,7 +179,7 @@ def _changed(
 
 
 def stop(workspace: target.Place, name: str, *, perform: Perform, tell: Tell) -> tuple[target.Place, Result]:
-    """Delete everything of a cluster, and its stack.
+    """Delete everything of a cluster, and its stack; its workers at once, the rest when the engine comes to it.
 
     Raises:
         NoSuchStackError: no such cluster was started.
@@ -191,6 +192,7 @@ def stop(workspace: target.Place, name: str, *, perform: Perform, tell: Tell) ->
             record = _read(workspace, name)
         except NoSuchStackError:  # another stop was faster
             raise _unknown(workspace, name) from None
+        empty(record)
         region = record.region if record else _region_of(workspace, stack)
         place = _place(workspace, name, region, dict(record.config) if record else {})
         result = perform(f"stop {name}", lambda on: stacks.destroy(place, on))
@@ -201,6 +203,14 @@ def stop(workspace: target.Place, name: str, *, perform: Perform, tell: Tell) ->
             "coiled-pulumi destroy deletes it with the workspace"
         )
     return place, result
+
+
+def empty(record: outputs.ClusterStackOutputs | None) -> None:
+    """Have all workers of a cluster end: the engine first looks at everything, which takes a while."""
+    # What cannot be done so is done by the engine, a minute later.
+    with contextlib.suppress(CoiledPulumiError):
+        if record is not None:
+            fleet.empty([group.name for group in record.cluster.groups.values()], record.region)
 
 
 def names(workspace: target.Place) -> list[str]:
@@ -320,8 +330,12 @@ def _settings(cluster: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _region_of(workspace: target.Place, stack: str, otherwise: str = "") -> str:
-    """Give the region of a stack that may not have come up whole."""
-    return min(stacks.regions_of(stack, workspace.project), default=otherwise or workspace.region)
+    """Give the region of a stack that may not have come up whole; empty where nobody knows it."""
+    if found := stacks.regions_of(stack, workspace.project):
+        return min(found)
+    with contextlib.suppress(CoiledPulumiError):  # a workspace that is known by its name alone
+        return otherwise or workspace.region or stacks.read_outputs(workspace).region
+    return ""
 
 
 def _planned(shared: grounds.Shared, declared: Mapping[str, Any], wanted: Order) -> model.Workspace:

@@ -20,7 +20,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from coiled_pulumi import outputs
-from coiled_pulumi.aws import fleet
+from coiled_pulumi.aws import machines
 from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError, UsageError
 from coiled_pulumi.ops import clusters, preflight, stacks, target
 from coiled_pulumi.ops.clusters import Perform, Tell
@@ -119,23 +119,46 @@ def new_name() -> str:
     return f"{slug or 'cluster'}-{secrets.token_hex(4)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is written of a cluster.
+
+    Attributes:
+        declared: whether it stands in the workspace's file.
+        config: what one beside the file was started with.
+    """
+
+    region: str
+    cluster: outputs.ClusterOutputs
+    declared: bool
+    config: Mapping[str, Any]
+
+
+def written(place: target.Place, name: str, *, secrets: bool = False) -> Known | None:
+    """Give what is written of a cluster, beside the workspace's file or in it; None where there is none or a part.
+
+    Raises:
+        CoiledPulumiError: the stack's outputs cannot be read.
+    """
+    with contextlib.suppress(NoSuchStackError):
+        stack = cluster_stack(place.workspace, name)
+        record = outputs.read_cluster(stacks.outputs_of(stack, place.project, secrets=secrets))
+        return record and Known(record.region, record.cluster, declared=False, config=record.config)
+    with contextlib.suppress(NoSuchStackError):
+        shared = outputs.read(stacks.outputs_of(place.stack, place.project, secrets=secrets))
+        if name in shared.clusters:
+            return Known(shared.region, shared.clusters[name], declared=True, config={})
+    return None
+
+
 def find(place: target.Place, name: str) -> Session | None:
     """Give a cluster that is up, one beside the workspace's file or one of it; None where there is none or a part.
 
     Raises:
         CoiledPulumiError: the secrets of its stack cannot be read.
     """
-    with contextlib.suppress(NoSuchStackError):
-        stack = cluster_stack(place.workspace, name)
-        found = stacks.outputs_of(stack, place.project, secrets=True)
-        record = outputs.read_cluster(found)
-        return record and _session(place.workspace, name, record.region, record.cluster)
-    with contextlib.suppress(NoSuchStackError):
-        shared = outputs.read(stacks.outputs_of(place.stack, place.project, secrets=True))
-        if name in shared.clusters:
-            made = _session(place.workspace, name, shared.region, shared.clusters[name])
-            return dataclasses.replace(made, declared=True)
-    return None
+    known = written(place, name, secrets=True)
+    return known and _session(place.workspace, name, known)
 
 
 def attach(place: target.Place, name: str) -> Session:
@@ -225,40 +248,14 @@ def rotate(place: target.Place, name: str, *, perform: Perform, tell: Tell) -> S
     return attach(place, name)
 
 
-def stop(
-    place: target.Place, name: str, *, perform: Perform, tell: Tell, session: Session | None = None
-) -> None:
-    """Delete a cluster, its workers at once: before the engine has looked at what there is, they are on their way out.
-
-    Raises:
-        NoSuchStackError: no such cluster was started.
-        CoiledPulumiError: the engine or AWS refused.
-    """
-    if session is not None:
-        # What cannot be done so is done by the engine, a minute later.
-        with contextlib.suppress(CoiledPulumiError):
-            empty(session)
-    clusters.stop(_located(place, session), name, perform=perform, tell=tell)
-
-
-def empty(session: Session) -> None:
-    """Have all workers of a cluster end.
-
-    Raises:
-        CoiledPulumiError: AWS refused.
-    """
-    fleet.empty([group.name for group in session.groups.values()], session.region)
-
-
-def has_ended(session: Session) -> bool:
+def has_ended(cluster: Session | outputs.ClusterOutputs, region: str) -> bool:
     """Tell whether a cluster has ended itself: its scheduler's machine is gone.
 
     Raises:
         CoiledPulumiError: AWS could not be asked.
     """
-    if not session.scheduler_id:
-        return False
-    return is_gone(fleet.states_of([session.scheduler_id], session.region).get(session.scheduler_id, ""))
+    machine = cluster.scheduler_id
+    return bool(machine) and is_gone(machines.state_of(machine, region))
 
 
 def is_gone(state: str) -> bool:
@@ -277,8 +274,7 @@ def reap(place: target.Place, *, perform: Perform, tell: Tell) -> list[str]:
     records = {name: record for name, record in clusters.listed(place).items() if record is not None}
     gone = []
     for name, record in records.items():
-        machine = record.cluster.scheduler_id
-        if not machine or not is_gone(fleet.states_of([machine], record.region).get(machine, "")):
+        if not has_ended(record.cluster, record.region):
             continue
         try:
             clusters.stop(dataclasses.replace(place, region=record.region), name, perform=perform, tell=tell)
@@ -311,16 +307,8 @@ def _only(place: target.Place) -> str:
     return found[0]
 
 
-def _located(place: target.Place, session: Session | None) -> target.Place:
-    """Say where the workspace is, for stacks that do not say it themselves."""
-    if place.region or session is not None:
-        return place if session is None else dataclasses.replace(place, region=session.region)
-    with contextlib.suppress(CoiledPulumiError):
-        return dataclasses.replace(place, region=stacks.read_outputs(place).region)  # type: ignore[arg-type]
-    return place
-
-
-def _session(workspace: str, name: str, region: str, record: outputs.ClusterOutputs) -> Session:
+def _session(workspace: str, name: str, known: Known) -> Session:
+    record = known.cluster
     if not isinstance(record.security, Mapping):
         msg = f"the certificates of cluster {name} are sealed"
         raise CoiledPulumiError(
@@ -329,11 +317,12 @@ def _session(workspace: str, name: str, region: str, record: outputs.ClusterOutp
     return Session(
         workspace=workspace,
         name=name,
-        region=region,
+        region=known.region,
         zone=record.zone,
         scheduler_id=record.scheduler_id,
         address=record.scheduler_address or record.scheduler_private_address,
         groups=dict(record.groups),
         security=Security(**{key: record.security[key] for key in ("ca", "cert", "key", "token")}),
         rotation=record.rotation,
+        declared=known.declared,
     )

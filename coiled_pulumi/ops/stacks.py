@@ -10,7 +10,7 @@ from coiled_pulumi import outputs
 from coiled_pulumi.errors import CoiledPulumiError, NoSuchStackError, UsageError
 from coiled_pulumi.ops import backends, run_record
 from coiled_pulumi.ops.engine_run import OnRows, Result, query, run
-from coiled_pulumi.ops.target import Place, Target, forget_secrets
+from coiled_pulumi.ops.target import Place, forget_secrets
 
 
 def preview(target: Place, on_rows: OnRows, *, policy_packs: tuple[Path, ...] = ()) -> Result:
@@ -59,7 +59,7 @@ def destroy(target: Place, on_rows: OnRows, *, preview_only: bool = False) -> Re
     return _recorded(target, "destroy", on_rows, lambda on: _run(target, arguments, on))
 
 
-def read_outputs(target: Target) -> outputs.WorkspaceOutputs:
+def read_outputs(target: Place) -> outputs.WorkspaceOutputs:
     """Read the record that the workspace's stack exported.
 
     Raises:

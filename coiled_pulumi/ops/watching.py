@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from coiled_pulumi.aws import capacity, fleet, node_logs, workers
+from coiled_pulumi.aws import capacity, fleet, machines, node_logs, workers
 from coiled_pulumi.aws.capacity import TakeOnDemand
 from coiled_pulumi.aws.fleet import Fleet
 from coiled_pulumi.aws.node_logs import Follower, Line, Mark
@@ -71,6 +71,7 @@ class Status:
         reachable: whether something listens where clients go.
         phases: the last one of each machine that is there.
         expires: when the client's certificate does.
+        launched: when the scheduler's machine was; None where AWS has forgotten it.
     """
 
     session: Session
@@ -80,6 +81,7 @@ class Status:
     fleets: Mapping[str, Fleet]
     phases: Mapping[str, str] = field(default_factory=dict)
     expires: datetime | None = None
+    launched: datetime | None = None
 
 
 class _OverError(Exception):
@@ -153,9 +155,9 @@ class _Watcher:
             raise _OverError
         session = self._session
         if self._looks % _SELDOM == 0 and session.scheduler_id:
-            states = fleet.states_of([session.scheduler_id], session.region)
+            state = machines.state_of(session.scheduler_id, session.region)
             # One that was just made may be unknown for a moment; one that was known is gone.
-            self._scheduler = states.get(session.scheduler_id, "terminated" if self._scheduler else "")
+            self._scheduler = state or ("terminated" if self._scheduler else "")
         self._looks += 1
         for order in orders:
             run_record.note(
@@ -265,8 +267,8 @@ def status(session: Session) -> Status:
     Raises:
         CoiledPulumiError: AWS could not be asked.
     """
-    states = fleet.states_of([session.scheduler_id], session.region) if session.scheduler_id else {}
-    state = states.get(session.scheduler_id, "")
+    machine = machines.of(filter(None, [session.scheduler_id]), session.region).get(session.scheduler_id)
+    state = machine.state if machine else ""
     fleets = look(session)
     there = {session.scheduler_id, *(name for one in fleets.values() for name in one.staying)}
     follower = node_logs.phases(session.workspace, session.name, session.region)
@@ -283,6 +285,7 @@ def status(session: Session) -> Status:
         fleets=fleets,
         phases=phases,
         expires=expires(session.security.cert),
+        launched=machine.launched if machine else None,
     )
 
 

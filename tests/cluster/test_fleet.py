@@ -4,7 +4,7 @@ import pytest
 from _support.recorder import Recorder
 from _support.refusals import Fault, inject
 
-from coiled_pulumi.aws import fleet, session
+from coiled_pulumi.aws import fleet, machines, session
 from coiled_pulumi.errors import DeploymentError
 from coiled_pulumi.ops import watching
 from coiled_pulumi.ops.sessions import Security, Session
@@ -72,7 +72,7 @@ def test_members_that_are_let_go_are_not_replaced(aws):
 
     assert (aws.desired(name), len(aws.members(name))) == (3, 3)
     assert not set(gone) & set(aws.members(name))
-    assert set(fleet.states_of(gone, REGION).values()) <= {"shutting-down", "terminated"}
+    assert {one.state for one in machines.of(gone, REGION).values()} <= {"shutting-down", "terminated"}
 
 
 def test_who_ended_by_itself_is_told_and_its_replacement_not_wanted(aws):
@@ -130,4 +130,5 @@ def test_many_are_let_go_in_batches(aws, recorder):
 
 def test_states_of_machines_that_aws_has_forgotten_are_left_out(aws):
     machine = aws.machine()
-    assert fleet.states_of([machine, "i-0123456789abcdef0"], REGION) == {machine: "running"}
+    found = machines.of([machine, "i-0123456789abcdef0"], REGION)
+    assert {name: one.state for name, one in found.items()} == {machine: "running"}
