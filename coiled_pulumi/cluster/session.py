@@ -252,12 +252,14 @@ class Cluster(Looking):
         return self.security.get_connection_args("client") if self.security else {}
 
     async def _show(self) -> None:
-        view = display.view(quiet=self.quiet)
+        view, start, loop = display.view(quiet=self.quiet), self._start_of, asyncio.get_running_loop()
+        start.begins = lambda: loop.call_soon_threadsafe(view.show, start.snapshot(self.observed))
         try:
             while True:
-                view.show(self._start_of.snapshot(self.observed))
+                view.show(start.snapshot(self.observed))
                 await asyncio.sleep(TICK)
         finally:
+            start.begins = lambda: None
             up = self.status == Status.running
             view.end(f"cluster {self.name} is up: {self.dashboard_link}" if up else "")
 

@@ -33,6 +33,7 @@ class Start:
         made: whether the engine has begun to make it, so that there is something to delete.
         place: its workspace, once known.
         session: the cluster, once it is made.
+        begins: called when the engine begins something, in the engine's thread: it may be over before anybody looks.
     """
 
     def __init__(self, name: str, tell: Callable[[str], None]) -> None:
@@ -41,6 +42,7 @@ class Start:
         self.made = False
         self.place: Any = None
         self.session: Session | None = None
+        self.begins: Callable[[], object] = lambda: None
         self.reached = False
         self.awaited = 0
         self.title = f"cluster {name}"
@@ -61,6 +63,7 @@ class Start:
                 self._work = _counted(progress)
 
         self.title, self._work = title, (0, 0)
+        self.begins()
         try:
             return operation(on_rows)
         finally:
