@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from coiled_pulumi.values import ORGANIZATION, certificate_unit
+
 Role = Literal["scheduler", "worker", "client"]
 ROLES: Final[tuple[Role, ...]] = ("scheduler", "worker", "client")
-ORGANIZATION: Final = "coiled-pulumi"
 #: Workers talk to each other, and the scheduler calls them: only a client never answers.
 _USAGES: Final = {
     "scheduler": (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH),
@@ -101,15 +102,10 @@ def expires(cert: str) -> datetime:
     return x509.load_pem_x509_certificate(cert.encode()).not_valid_after_utc
 
 
-def unit(workspace: str, cluster: str) -> str:
-    """Give what stands for a cluster in its certificates; X.509 takes 64 characters."""
-    return f"{workspace}/{cluster}"[:64]
-
-
 def _name(role: str, workspace: str, cluster: str) -> x509.Name:
     parts: Iterable[tuple[x509.ObjectIdentifier, str]] = (
         (NameOID.ORGANIZATION_NAME, ORGANIZATION),
-        (NameOID.ORGANIZATIONAL_UNIT_NAME, unit(workspace, cluster)),
+        (NameOID.ORGANIZATIONAL_UNIT_NAME, certificate_unit(workspace, cluster)),
         (NameOID.COMMON_NAME, role),
     )
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])

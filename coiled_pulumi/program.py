@@ -24,13 +24,12 @@ from coiled_pulumi.plan import beside, firewall, model
 from coiled_pulumi.plan.build import build
 from coiled_pulumi.plan.identity import OWNER_TAG
 from coiled_pulumi.spec import load
+from coiled_pulumi.spec.software import ENVIRON
 
 if TYPE_CHECKING:
     from coiled_pulumi.components.cluster import Cluster
     from coiled_pulumi.components.workspace import Workspace
 
-#: The variable by which a cluster's own variables come here: neither arguments nor files are a place for secrets.
-ENVIRON = "COILED_PULUMI_ENVIRON"
 #: Attempts of one AWS call. The provider's own 25 are up to an hour of silence on a lack of capacity; 8 give up
 #: after about 15 seconds, and after about 4 minutes of throttling.
 MAX_RETRIES = 8

@@ -16,6 +16,10 @@ GiB = NewType("GiB", int)
 #: Workspace and cluster names: they become names of roles, log groups and stacks. The longest derived name
 #: that AWS limits to 64 characters (a role) still fits.
 SLUG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+#: What a cluster's first group of workers is called where groups have names.
+WORKERS: Final = "workers"
+#: The organization in all our certificates.
+ORGANIZATION: Final = "coiled-pulumi"
 #: Prefixes that AWS keeps for itself in the names that we derive.
 RESERVED_PREFIXES: Final = ("aws", "sg-", "default")
 
@@ -66,6 +70,11 @@ def zone_letter(zone: str) -> str:
 def region_of(zone: str) -> Region:
     """Give the region of an availability zone, `us-east-1` of `us-east-1b`."""
     return Region(zone[: -len(zone_letter(zone))])
+
+
+def certificate_unit(workspace: str, cluster: str) -> str:
+    """Give what stands for a cluster in its certificates, as their organizational unit; X.509 takes 64 characters."""
+    return f"{workspace}/{cluster}"[:64]
 
 
 def parse_cidr(text: str) -> ipaddress.IPv4Network:

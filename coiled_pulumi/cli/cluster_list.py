@@ -111,7 +111,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
 def _workers(one: Mapping[str, Any]) -> str:
     """Write the sizes of all groups, that which every cluster has first."""
     groups = one.get("groups") or {}
-    ordered = sorted(groups, key=lambda label: (label != "workers", label))
+    ordered = sorted(groups, key=cluster_options.workers_first)
     sizes = [cluster_options.told(groups[label]["least"], groups[label]["most"]) for label in ordered]
     return " + ".join(sizes)
 

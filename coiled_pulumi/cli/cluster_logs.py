@@ -19,6 +19,7 @@ import typer
 from coiled_pulumi.cli import cluster_options, options
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CoiledPulumiError, CredentialsError, NoSuchStackError, UsageError
+from coiled_pulumi.values import WORKERS
 
 if TYPE_CHECKING:
     from coiled_pulumi.aws.node_logs import Follower, Line, Mark
@@ -271,7 +272,7 @@ class _Writer:
 
 def mark_text(mark: Mark) -> str:
     """Write how far a machine has come."""
-    of = f" ({mark.group})" if mark.role == "worker" and mark.group not in ("", "workers") else ""
+    of = f" ({mark.group})" if mark.role == "worker" and mark.group not in ("", WORKERS) else ""
     took = f" after {mark.took:.1f} s" if mark.took is not None else ""
     why = f": {mark.reason}" if mark.reason else ""
     detail = f"\n{mark.detail}" if mark.detail else ""

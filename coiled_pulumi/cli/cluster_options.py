@@ -14,6 +14,7 @@ import typer
 
 from coiled_pulumi.cli import options
 from coiled_pulumi.errors import UsageError
+from coiled_pulumi.values import WORKERS
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.sessions import Known, Session
@@ -171,6 +172,11 @@ def workers(text: str) -> int | list[int]:
         raise UsageError(f"not a number of workers: '{text[:40]}'", "as 5, or a range as 0-20")
     low, high = parts.groups()
     return int(low) if high is None else [int(low), int(high)]
+
+
+def workers_first(group: str) -> tuple[bool, str]:
+    """Give what groups are sorted by: the one that every cluster has comes first."""
+    return group != WORKERS, group
 
 
 def told(least: int, most: int) -> str:

@@ -12,14 +12,13 @@ from coiled_pulumi.cli import cluster_options, cluster_start, operate, options
 from coiled_pulumi.cli import workers as waiting
 from coiled_pulumi.cli.console import Console
 from coiled_pulumi.errors import CancelledError, CoiledPulumiError, UsageError
+from coiled_pulumi.values import WORKERS
 
 if TYPE_CHECKING:
     from coiled_pulumi.aws.capacity import Workers
     from coiled_pulumi.ops.sessions import Known
     from coiled_pulumi.ops.target import Place
     from coiled_pulumi.outputs import GroupOutputs
-
-_WORKERS = "workers"
 
 
 def scale(
@@ -32,7 +31,7 @@ def scale(
     workspace: cluster_options.Workspace = None,
     group: Annotated[
         str, typer.Option("--group", metavar="LABEL", help="A further group of workers, by its label.")
-    ] = _WORKERS,
+    ] = WORKERS,
     as_json: options.Json = False,
     no_wait: cluster_options.NoWait = False,
 ) -> None:
@@ -85,7 +84,7 @@ def _require(known: Known, name: str, label: str, group: GroupOutputs, size: int
     what = f"group {label} of cluster {name} has at most {group.most} workers, got {size}"
     if known.declared:
         raise UsageError(what, "raise the range in the file, and bring it up with: coiled-pulumi up")
-    further = "" if label == _WORKERS else f" --group {label}"
+    further = "" if label == WORKERS else f" --group {label}"
     raise UsageError(
         what, f"coiled-pulumi cluster scale {name} {group.least}-{size}{further} raises the range"
     )
@@ -107,7 +106,7 @@ def _resize(
         raise _over(known, name)
     group, region = known.cluster.groups[label].name, known.region
     fleet.resize(group, size, region)
-    called = name if label == _WORKERS else f"{name}.{label}"
+    called = name if label == WORKERS else f"{name}.{label}"
     what = f"{called} is to have {size} worker{'' if size == 1 else 's'}"
     run_record.note(where.workspace, region, "cli", "info", what, cluster=name, resource=group)
     console.note(what)

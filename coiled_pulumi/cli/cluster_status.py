@@ -90,7 +90,7 @@ def as_data(found: Status) -> dict[str, Any]:
         },
         "groups": {
             label: _group(found, label, group)
-            for label, group in sorted(session.groups.items(), key=_workers_first)
+            for label, group in sorted(session.groups.items(), key=cluster_options.workers_first)
         },
         "phases": _counted(found.phases),
         "certificates": {
@@ -98,10 +98,6 @@ def as_data(found: Status) -> dict[str, Any]:
             "rotation": session.rotation,
         },
     }
-
-
-def _workers_first(item: tuple[str, Any]) -> tuple[bool, str]:
-    return item[0] != "workers", item[0]
 
 
 def _group(found: Status, label: str, group: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from coiled_pulumi.cli.console import Console
+from coiled_pulumi.values import WORKERS
 
 if TYPE_CHECKING:
     from coiled_pulumi.ops.sessions import Session
@@ -84,7 +85,7 @@ def _bar(one: Boot, longest: float) -> str:
 
 
 def _name(one: Boot) -> str:
-    return one.role if one.group in ("", "workers") else f"{one.role} {one.group}"
+    return one.role if one.group in ("", WORKERS) else f"{one.role} {one.group}"
 
 
 def _row(one: Boot) -> dict[str, Any]:

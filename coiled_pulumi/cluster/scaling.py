@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import warnings
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from distributed.deploy import cluster as deploy
 
@@ -17,9 +17,7 @@ from coiled_pulumi.cluster.threads import in_thread
 from coiled_pulumi.errors import UsageError
 from coiled_pulumi.ops import sessions, watching
 from coiled_pulumi.ops.sessions import Session
-
-#: The group that every cluster has.
-WORKERS: Final = "workers"
+from coiled_pulumi.values import WORKERS
 
 
 class Scaling(deploy.Cluster):

@@ -1,10 +1,11 @@
-"""Errors in the shape that the clients of each service parse."""
+"""Errors and times in the shapes that the clients of each service parse."""
 
 from __future__ import annotations
 
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -20,6 +21,11 @@ class Answer:
 
 #: Services that speak JSON; the others that we use speak XML.
 _JSON: Final = frozenset({"dynamodb", "kms", "logs", "secretsmanager", "servicequotas", "ssm", "tagging"})
+
+
+def moment(seconds: float) -> str:
+    """Write seconds since the epoch as AWS writes a time, `2030-01-02T03:04:05Z`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def error(service: str, status: str, code: str, message: str) -> Answer:

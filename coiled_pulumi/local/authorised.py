@@ -9,20 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
-from coiled_pulumi.local.policies import Values
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One action on one resource."""
-
-    action: str
-    resource: str = "*"
-    context: dict[str, Values] = field(default_factory=dict)
+from coiled_pulumi.local.policies import Request, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +30,14 @@ class _Asked:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
 
-def questions(
+def requests(
     service: str, action: str, account: str, region: str, request: dict[str, Any], body: bytes
-) -> list[Question]:
+) -> list[Request]:
     """Give all that has to be allowed for a call to go through; never nothing."""
     asked = _Asked(action, account, region, _fields(request, body), request)
     find = _FINDERS.get((service, action)) or _FINDERS.get((service, "*"))
     found = list(find(asked)) if find is not None else []
-    return found or [Question(f"{_PREFIXES.get(service, service)}:{action}")]
+    return found or [Request(f"{_PREFIXES.get(service, service)}:{action}")]
 
 
 #: Services whose signing name is not the one that actions begin with.
@@ -74,7 +65,7 @@ def _tags(kind: str, tags: dict[str, str]) -> dict[str, Values]:
     }
 
 
-def _parameters(asked: _Asked) -> Iterator[Question]:
+def _parameters(asked: _Asked) -> Iterator[Request]:
     from moto.ssm.models import ssm_backends
 
     backend = ssm_backends[asked.account][asked.region]
@@ -83,13 +74,13 @@ def _parameters(asked: _Asked) -> Iterator[Question]:
         name = name.partition(":")[0]  # a version or a label may follow
         tags = backend._resource_tags.get("Parameter", {}).get(name, {})
         resource = asked.arn("ssm", f"parameter/{name.lstrip('/')}")
-        yield Question(f"ssm:{asked.action}", resource, _tags("ssm:resourceTag", tags))
+        yield Request(f"ssm:{asked.action}", resource, _tags("ssm:resourceTag", tags))
 
 
-def _stream(asked: _Asked) -> Iterator[Question]:
+def _stream(asked: _Asked) -> Iterator[Request]:
     group, stream = asked.fields.get("logGroupName", ""), asked.fields.get("logStreamName", "")
     tags = _log_group_tags(asked, group)
-    yield Question(f"logs:{asked.action}", asked.arn("logs", f"log-group:{group}:log-stream:{stream}"), tags)
+    yield Request(f"logs:{asked.action}", asked.arn("logs", f"log-group:{group}:log-stream:{stream}"), tags)
 
 
 def _log_group_tags(asked: _Asked, group: str) -> dict[str, Values]:
@@ -101,7 +92,7 @@ def _log_group_tags(asked: _Asked, group: str) -> dict[str, Values]:
     return _tags("aws:ResourceTag", backend.list_tags_for_resource(backend.groups[group].arn))
 
 
-def _scaling_group(asked: _Asked) -> Iterator[Question]:
+def _scaling_group(asked: _Asked) -> Iterator[Request]:
     from moto.autoscaling.models import autoscaling_backends
 
     groups = autoscaling_backends[asked.account][asked.region].autoscaling_groups
@@ -114,10 +105,10 @@ def _scaling_group(asked: _Asked) -> Iterator[Question]:
     name = asked.fields.get("AutoScalingGroupName", "*")
     nowhere = asked.arn("autoscaling", f"autoScalingGroup:*:autoScalingGroupName/{name}")
     resource = group.arn if group is not None else nowhere
-    yield Question(f"autoscaling:{asked.action}", resource, _tags("autoscaling:ResourceTag", tags))
+    yield Request(f"autoscaling:{asked.action}", resource, _tags("autoscaling:ResourceTag", tags))
 
 
-def _instances(asked: _Asked) -> Iterator[Question]:
+def _instances(asked: _Asked) -> Iterator[Request]:
     from moto.ec2.models import ec2_backends
 
     backend = ec2_backends[asked.account][asked.region]
@@ -125,10 +116,10 @@ def _instances(asked: _Asked) -> Iterator[Question]:
         if name.startswith("InstanceId."):
             context = _tags("ec2:ResourceTag", dict(backend.tags.get(value, {})))
             resource = asked.arn("ec2", f"instance/{value}")
-            yield Question(f"ec2:{asked.action}", resource, context | {"ec2:InstanceID": (value,)})
+            yield Request(f"ec2:{asked.action}", resource, context | {"ec2:InstanceID": (value,)})
 
 
-def _objects(asked: _Asked) -> Iterator[Question]:
+def _objects(asked: _Asked) -> Iterator[Request]:
     """Name S3's action by method and path, as the documentation of its rights does."""
     path = unquote(asked.request.get("PATH_INFO", "/")).lstrip("/")
     bucket, _, key = path.partition("/")
@@ -138,13 +129,13 @@ def _objects(asked: _Asked) -> Iterator[Question]:
         aborts = method == "DELETE" and "uploadId" in query
         actions = {"GET": "GetObject", "HEAD": "GetObject", "PUT": "PutObject", "POST": "PutObject"}
         action = "AbortMultipartUpload" if aborts else actions.get(method, "DeleteObject")
-        yield Question(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")
+        yield Request(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")
     elif bucket and method in ("GET", "HEAD"):
         action = "GetBucketLocation" if "location" in query else "ListBucket"
-        yield Question(f"s3:{action}", f"arn:aws:s3:::{bucket}")
+        yield Request(f"s3:{action}", f"arn:aws:s3:::{bucket}")
 
 
-_FINDERS: Final[dict[tuple[str, str], Callable[[_Asked], Iterator[Question]]]] = {
+_FINDERS: Final[dict[tuple[str, str], Callable[[_Asked], Iterator[Request]]]] = {
     **{
         ("ssm", name): _parameters
         for name in (

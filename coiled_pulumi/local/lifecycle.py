@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from coiled_pulumi.errors import UsageError
+from coiled_pulumi.local.answers import moment
 from coiled_pulumi.local.machines import MACHINES
 from coiled_pulumi.local.picture import NOTICES, Notice, running
 from coiled_pulumi.local.timers import TIMERS
@@ -63,7 +63,7 @@ def interrupt(instance_id: str, after: float) -> dict[str, Any]:
     if not math.isfinite(after) or after < 0:
         raise UsageError(f"{after:g} s is no time to wait", "write --after 120")
     now = time.time()
-    NOTICES.given[instance.id] = notice = Notice(_moment(now), _moment(now + after))
+    NOTICES.given[instance.id] = notice = Notice(moment(now), moment(now + after))
     _replace_ahead(instance)
     TIMERS.at(now + after, ("interrupt", instance.id), lambda: _taken(instance))
     return {"instance": instance.id, "recommended": notice.recommended, "ends": notice.ends}
@@ -121,7 +121,3 @@ def _require(instance_id: str) -> Any:
     if instance is None:
         raise UsageError(f"no instance '{instance_id[:60]}' is running", "coiled-pulumi local status --json")
     return instance
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

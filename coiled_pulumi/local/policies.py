@@ -29,7 +29,7 @@ class Request:
     """
 
     action: str
-    resource: str
+    resource: str = "*"
     context: Mapping[str, Values] = field(default_factory=dict)
 
     def __str__(self) -> str:

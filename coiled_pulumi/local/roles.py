@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 import string
 import sys
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from coiled_pulumi.local import policies
-from coiled_pulumi.local.answers import Answer, error
-from coiled_pulumi.local.authorised import Question, questions
+from coiled_pulumi.local.answers import Answer, error, moment
+from coiled_pulumi.local.authorised import requests
 
 #: How long credentials are good, and when others are handed out, in seconds: AWS's last six hours, and new ones are
 #: there at least five minutes before the end.
@@ -83,12 +83,12 @@ class Roles:
         return {
             "Role": role.name,
             "Code": "Success",
-            "LastUpdated": _moment(session.ends - LIFETIME),
+            "LastUpdated": moment(session.ends - LIFETIME),
             "Type": "AWS-HMAC",
             "AccessKeyId": session.key_id,
             "SecretAccessKey": session.secret,
             "Token": session.token,
-            "Expiration": _moment(session.ends),
+            "Expiration": moment(session.ends),
         }
 
     def _make(self, instance: Any, role: Any) -> Session:
@@ -138,11 +138,10 @@ def refusal(
         return None  # nobody can be denied it
     documents = documents_of(session)
     about = _about_caller(session, region)
-    for question in questions(service, action, session.account, region, request, body):
-        asked = policies.Request(question.action, question.resource, about | question.context)
-        effects = _effects(documents, asked)
+    for one in requests(service, action, session.account, region, request, body):
+        effects = _effects(documents, dataclasses.replace(one, context=about | dict(one.context)))
         if effects != {"Allow"}:
-            return _denied(session, service, question, explicit="Deny" in effects)
+            return _denied(session, service, one, explicit="Deny" in effects)
     return None
 
 
@@ -195,19 +194,15 @@ def _effects(documents: list[dict[str, Any]], asked: policies.Request) -> set[st
         return set()
 
 
-def _denied(session: Session, service: str, question: Question, *, explicit: bool) -> Answer:
+def _denied(session: Session, service: str, asked: policies.Request, *, explicit: bool) -> Answer:
     status, code = _DENIALS.get(service, ("403 Forbidden", "AccessDenied"))
-    on = f" on resource: {question.resource}" if question.resource != "*" else ""
+    on = f" on resource: {asked.resource}" if asked.resource != "*" else ""
     why = (
         "with an explicit deny in an identity-based policy"
         if explicit
-        else f"because no identity-based policy allows the {question.action} action"
+        else f"because no identity-based policy allows the {asked.action} action"
     )
-    text = f"User: {session.arn} is not authorized to perform: {question.action}{on} {why}"
+    text = f"User: {session.arn} is not authorized to perform: {asked.action}{on} {why}"
     if service == "ec2":
         text = f"You are not authorized to perform this operation. {text}"
     return error(service, status, code, text)
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"

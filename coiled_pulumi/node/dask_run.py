@@ -10,6 +10,7 @@ import base64
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import dask.config
+
+from coiled_pulumi.values import certificate_unit
 
 #: Names the run folder, and where it is otherwise.
 RUN, FOLDER = "COILED_PULUMI_RUN", "/run/coiled-pulumi"
@@ -76,7 +79,17 @@ class Run:
     @property
     def unit(self) -> str:
         """The cluster as certificates name it."""
-        return f"{self.workspace}/{self.cluster}"[:64]
+        return certificate_unit(self.workspace, self.cluster)
+
+
+def begin() -> Run:
+    """Do what a process of Dask does first: read the run folder, and make its configuration count."""
+    # Until there is something to renew, the signal means nothing: the files are read later than this.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    log_to_stderr()
+    run = load()
+    configure(run)
+    return run
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Run:

@@ -23,7 +23,8 @@ from distributed.comm import Comm, CommClosedError, get_address_host
 from distributed.comm.core import Listener
 from distributed.core import Server, Status
 
-ORGANIZATION: Final = "coiled-pulumi"
+from coiled_pulumi.values import ORGANIZATION
+
 Side = Literal["scheduler", "worker", "nanny"]
 #: What only workers and nannies ask a scheduler for.
 WORKER_DOORS: Final = frozenset({"register-worker", "register_nanny", "heartbeat_worker", "unregister"})

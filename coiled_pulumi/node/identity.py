@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from coiled_pulumi.errors import CoiledPulumiError, echo
+from coiled_pulumi.values import WORKERS
 
 VERSION: Final = 1
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
@@ -70,9 +71,7 @@ def read_identity(file: Path) -> Identity:
         if role not in ("scheduler", "worker"):
             msg = f"{file}: role: must be scheduler or worker, got {echo(role)}"
             raise CoiledPulumiError(msg)
-        return Identity(
-            said["workspace"], said["cluster"], role, said.get("group", "workers"), said["region"]
-        )
+        return Identity(said["workspace"], said["cluster"], role, said.get("group", WORKERS), said["region"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{file}: cannot be read: {error!r}"
         raise CoiledPulumiError(msg) from error

@@ -27,12 +27,7 @@ _log = logging.getLogger("coiled_pulumi.node.scheduler")
 
 def main() -> int:
     """Serve until SIGTERM, or until a client shuts the cluster down."""
-    # Until there is something to renew, the signal means nothing: the files are read later than this.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    dask_run.log_to_stderr()
-    run = dask_run.load()
-    dask_run.configure(run)
-    asyncio.run(_serve(run))
+    asyncio.run(_serve(dask_run.begin()))
     return 0
 
 

@@ -41,12 +41,7 @@ _log = logging.getLogger("coiled_pulumi.node.worker")
 
 def main() -> int:
     """Work until SIGTERM, or until the scheduler sends the worker away."""
-    # Until there is something to renew, the signal means nothing: the files are read later than this.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    dask_run.log_to_stderr()
-    run = dask_run.load()
-    dask_run.configure(run)
-    return asyncio.run(_serve(run))
+    return asyncio.run(_serve(dask_run.begin()))
 
 
 async def _serve(run: Run) -> int:

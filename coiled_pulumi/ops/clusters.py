@@ -25,11 +25,10 @@ from coiled_pulumi.ops.engine_run import OnRows, Result
 from coiled_pulumi.plan import beside, model
 from coiled_pulumi.plan.build import cluster_stack, region_stack
 from coiled_pulumi.spec import aliases, dask_config, load
-from coiled_pulumi.spec.cluster import WORKERS
 from coiled_pulumi.spec.settled import settle, with_config
+from coiled_pulumi.spec.software import ENVIRON
+from coiled_pulumi.values import WORKERS
 
-#: Where the program looks for the values of a cluster's variables (`program.ENVIRON`).
-ENVIRON = "COILED_PULUMI_ENVIRON"
 #: Runs an operation of the engine under a title, in whatever view the caller has.
 Perform = Callable[[str, Callable[[OnRows], Result]], Result]
 Tell = Callable[[str], None]

@@ -27,8 +27,7 @@ from coiled_pulumi.ops.clusters import Perform, Tell
 from coiled_pulumi.ops.engine_run import query
 from coiled_pulumi.plan import model
 from coiled_pulumi.plan.build import cluster_stack
-from coiled_pulumi.spec.cluster import WORKERS
-from coiled_pulumi.values import SLUG
+from coiled_pulumi.values import SLUG, WORKERS
 
 #: Where the name of the workspace is looked for when nobody says it.
 VARIABLE: Final = "COILED_PULUMI_WORKSPACE"

@@ -12,7 +12,7 @@ from coiled_pulumi.aws.capacity import Counted, TakeOnDemand, Workers
 from coiled_pulumi.errors import CoiledPulumiError, WorkersMissingError
 from coiled_pulumi.ops import run_record
 from coiled_pulumi.ops.events import Progress
-from coiled_pulumi.spec.cluster import WORKERS
+from coiled_pulumi.values import WORKERS
 
 
 def groups(progress: Progress) -> tuple[str, dict[str, tuple[str, int]]]:

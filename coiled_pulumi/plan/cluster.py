@@ -13,10 +13,10 @@ from coiled_pulumi.plan.tagging import PREFIX, Tagger
 from coiled_pulumi.plan.userdata import user_data
 from coiled_pulumi.spec import machines
 from coiled_pulumi.spec.access import Ingress
-from coiled_pulumi.spec.cluster import WORKERS
 from coiled_pulumi.spec.cluster import Cluster as ClusterSpec
 from coiled_pulumi.spec.instance import Machine
 from coiled_pulumi.spec.settled import Settled
+from coiled_pulumi.values import WORKERS
 
 #: On a group: whoever waits for its workers may buy them on demand when there is no spot capacity.
 FALLBACK_TAG = f"{PREFIX}spot-fallback"

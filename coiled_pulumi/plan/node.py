@@ -12,8 +12,8 @@ from typing import Any
 from coiled_pulumi.plan.identity import parameter_path
 from coiled_pulumi.plan.model import Node, Parameter
 from coiled_pulumi.plan.tagging import Tagger
-from coiled_pulumi.spec.cluster import WORKERS
 from coiled_pulumi.spec.cluster import Cluster as ClusterSpec
+from coiled_pulumi.values import WORKERS
 
 #: Version of the configuration; a machine refuses one that it does not know.
 VERSION = 1

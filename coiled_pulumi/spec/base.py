@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from coiled_pulumi.spec.yaml12 import MAX_DIGITS
 
@@ -44,6 +45,23 @@ class Refusal(ValueError):
         super().__init__(what, hint)
         self.what = what
         self.hint = hint
+
+
+def matching(pattern: str, what: str, hint: str = "") -> AfterValidator:
+    """Check that a text is wholly of a pattern.
+
+    Args:
+        pattern: a regular expression.
+        what: the constraint, as `must be ...`.
+        hint: what to write, or where to look it up.
+    """
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise Refusal(what, hint)
+        return text
+
+    return AfterValidator(check)
 
 
 def unquoted(value: object) -> str:

@@ -14,11 +14,10 @@ from coiled_pulumi.spec.names import Slug
 from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.software import LATER, Software
 from coiled_pulumi.spec.tags import Tags
+from coiled_pulumi.values import WORKERS
 
 #: The addresses of the largest private subnet.
 MAX_WORKERS = 8187
-#: The name of the group of workers that every cluster has.
-WORKERS = "workers"
 #: Besides it; each is a launch template and an auto scaling group.
 MAX_GROUPS = 16
 
@@ -152,4 +151,4 @@ def largest(cluster: Sizes) -> int:
     return cluster.n_workers[1] + sum(group.n_workers[1] for group in cluster.worker_groups.values())
 
 
-__all__ = ["MAX_WORKERS", "WORKERS", "Cluster", "Sizes", "Spec", "WorkerGroup", "largest"]
+__all__ = ["MAX_WORKERS", "Cluster", "Sizes", "Spec", "WorkerGroup", "largest"]

@@ -9,7 +9,16 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from coiled_pulumi import catalog
 from coiled_pulumi.spec.access import Ingress
-from coiled_pulumi.spec.base import IN_PLACE, NEW_MACHINES, NEW_WORKERS, OnChange, Refusal, Spec, suggest
+from coiled_pulumi.spec.base import (
+    IN_PLACE,
+    NEW_MACHINES,
+    NEW_WORKERS,
+    OnChange,
+    Refusal,
+    Spec,
+    matching,
+    suggest,
+)
 from coiled_pulumi.spec.disk import Disk
 
 
@@ -43,13 +52,6 @@ def _check_key_pair(name: str) -> str:
         msg = "must be 1 to 255 ASCII characters, the name of a key pair of EC2"
         raise Refusal(msg)
     return name
-
-
-def _check_reservation(text: str) -> str:
-    if not re.fullmatch(r"cr-[0-9a-f]{8,17}", text):
-        msg = "must be the id of a capacity reservation as cr-0123456789abcdef0"
-        raise Refusal(msg, "aws ec2 describe-capacity-reservations lists them")
-    return text
 
 
 RegionName = Annotated[str, AfterValidator(check_region)]
@@ -93,7 +95,11 @@ class Options(Spec):
     capacity_reservation_id: Annotated[
         Annotated[
             str,
-            AfterValidator(_check_reservation),
+            matching(
+                r"cr-[0-9a-f]{8,17}",
+                "must be the id of a capacity reservation as cr-0123456789abcdef0",
+                "aws ec2 describe-capacity-reservations lists them",
+            ),
             WithJsonSchema({"type": "string", "pattern": "^cr-[0-9a-f]{8,17}$"}),
         ]
         | None,

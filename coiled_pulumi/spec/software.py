@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from coiled_pulumi.errors import echo
-from coiled_pulumi.spec.base import NEW_MACHINES, OnChange, Refusal, Spec
+from coiled_pulumi.spec.base import NEW_MACHINES, OnChange, Refusal, Spec, matching
 from coiled_pulumi.spec.yaml12 import Path
 
 #: Machines read these when they boot.
@@ -20,8 +20,10 @@ SET = "(set)"
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._, -]+\])?(?:\s*(?:[<>=!~]=?|===|;|@).*)?"
 )
-_IMAGE = re.compile(r"[a-z0-9][A-Za-z0-9._:/@-]{0,254}")
 _RESERVED = "COILED_PULUMI_"
+#: The variable by which the values of a cluster's own variables come to the program: neither arguments nor files are
+#: a place for secrets.
+ENVIRON = "COILED_PULUMI_ENVIRON"
 #: Parameters hold 4096 characters each; more than this is data, not configuration.
 MAX_ENVIRON = 65_536
 
@@ -68,27 +70,6 @@ def _check_requirement(text: str) -> str:
     return text
 
 
-def _check_python(text: str) -> str:
-    if not re.fullmatch(r"3\.(1[0-9]|[2-9][0-9])", text):
-        msg = "must be a version of Python in quotes as '3.12'"
-        raise Refusal(msg)
-    return text
-
-
-def _check_image(text: str) -> str:
-    if not _IMAGE.fullmatch(text):
-        msg = "must be the name of a container image as ghcr.io/dask/dask:latest"
-        raise Refusal(msg)
-    return text
-
-
-def _check_ami(text: str) -> str:
-    if not re.fullmatch(r"ami-[0-9a-f]{8,17}", text):
-        msg = "must be the id of a machine image as ami-0123456789abcdef0"
-        raise Refusal(msg)
-    return text
-
-
 def is_secret(path: Path) -> bool:
     """Tell whether a path is that of a variable's value: of a workspace file, or of a cluster that stands in none."""
     starts = [0, *(at + 2 for at, part in enumerate(path) if part == "clusters")]
@@ -104,14 +85,6 @@ def masked(path: Path, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [masked((*path, index), part) for index, part in enumerate(value)]
     return value
-
-
-def _check_agent(text: str) -> str:
-    # A name would be looked up on an index, where anybody may register it.
-    if not re.fullmatch(r"https://[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}", text):
-        msg = "must be the address of a wheel with its hash, as https://HOST/coiled_pulumi-0.1.0-py3-none-any.whl#sha256=..."
-        raise Refusal(msg)
-    return text
 
 
 Value = Annotated[
@@ -135,6 +108,27 @@ Value = Annotated[
 Name = Annotated[str, AfterValidator(_check_name)]
 Environ = Annotated[dict[Name, Value], AfterValidator(_check_environ)]
 Requirement = Annotated[str, AfterValidator(_check_requirement)]
+_Python = Annotated[
+    str, matching(r"3\.(1[0-9]|[2-9][0-9])", "must be a version of Python in quotes as '3.12'")
+]
+_Image = Annotated[
+    str,
+    matching(
+        r"[a-z0-9][A-Za-z0-9._:/@-]{0,254}",
+        "must be the name of a container image as ghcr.io/dask/dask:latest",
+    ),
+]
+_Ami = Annotated[
+    str, matching(r"ami-[0-9a-f]{8,17}", "must be the id of a machine image as ami-0123456789abcdef0")
+]
+# A name would be looked up on an index, where anybody may register it.
+_Agent = Annotated[
+    str,
+    matching(
+        r"https://[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}",
+        "must be the address of a wheel with its hash, as https://HOST/coiled_pulumi-0.1.0-py3-none-any.whl#sha256=...",
+    ),
+]
 
 
 class Software(Spec):
@@ -144,18 +138,18 @@ class Software(Spec):
     """Python packages to install, as pip's requirements. A machine image that has them already is used as it is.
     Default: what the machine image has, else the newest Dask."""
 
-    python: Annotated[Annotated[str, AfterValidator(_check_python)] | None, LATER] = None
+    python: Annotated[_Python | None, LATER] = None
     """Version of Python for the packages, in quotes. Default: the machine image's."""
 
-    container: Annotated[Annotated[str, AfterValidator(_check_image)] | None, LATER] = None
+    container: Annotated[_Image | None, LATER] = None
     """Container image to run Dask in, not together with packages and python. It needs Python and distributed.
     Default: none."""
 
-    ami_id: Annotated[Annotated[str, AfterValidator(_check_ami)] | None, NEW_MACHINES] = None
+    ami_id: Annotated[_Ami | None, NEW_MACHINES] = None
     """Machine image of your own for scheduler and workers, with Python and packages in /opt/coiled-pulumi. Default: an
     image of AWS's."""
 
-    agent: Annotated[Annotated[str, AfterValidator(_check_agent)] | None, NEW_MACHINES] = None
+    agent: Annotated[_Agent | None, NEW_MACHINES] = None
     """Address of a wheel of this package, with its hash, for machines whose image does not have it in
     /opt/coiled-pulumi; without either a machine powers off. Default: none."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from coiled_pulumi.spec.base import IN_PLACE, OnChange, Refusal, Spec
+from coiled_pulumi.spec.base import IN_PLACE, OnChange, Spec, matching
 from coiled_pulumi.spec.cluster import Cluster
 from coiled_pulumi.spec.iam import Iam
 from coiled_pulumi.spec.logs import Logs
@@ -18,22 +17,24 @@ from coiled_pulumi.spec.options import Options
 from coiled_pulumi.spec.tags import Tags
 
 
-def _check_account(number: str) -> str:
-    if not re.fullmatch(r"[0-9]{12}", number):
-        msg = "must be an AWS account number of 12 digits"
-        raise Refusal(msg, "aws sts get-caller-identity shows it")
-    return number
-
-
 class Named(Spec):
     """What a workspace is called, and where it may be."""
 
     name: Annotated[Slug, OnChange("is another workspace")]
     """Slug of the workspace. The Pulumi stack, the role, the instance profile and the log group bear it."""
 
-    account: Annotated[Annotated[str, AfterValidator(_check_account)] | None, OnChange("changes nothing")] = (
-        None
-    )
+    account: Annotated[
+        Annotated[
+            str,
+            matching(
+                r"[0-9]{12}",
+                "must be an AWS account number of 12 digits",
+                "aws sts get-caller-identity shows it",
+            ),
+        ]
+        | None,
+        OnChange("changes nothing"),
+    ] = None
     """AWS account number, in quotes. With credentials of any other account nothing is changed. Default: any account."""
 
 
