@@ -94,18 +94,18 @@ def test_a_scheduler_has_the_first_of_its_types():
 @pytest.mark.parametrize(
     ("machine", "parameters"),
     [
-        ({"instance_type": "m6i.large"}, {AL2023.format("x86_64")}),
-        ({"instance_type": "m7g.large"}, {AL2023.format("x86_64"), AL2023.format("arm64")}),
-        ({"gpu": 1}, {AL2023.format("x86_64"), DL.format("x86_64")}),
-        ({"instance_type": "g4dn.xlarge"}, {AL2023.format("x86_64"), DL.format("x86_64")}),
-        ({"instance_type": "g5g.xlarge"}, {AL2023.format("x86_64"), DL.format("arm64")}),
+        ({"instance_type": "m6i.large"}, [AL2023.format("x86_64")]),
+        ({"instance_type": "m7g.large"}, [AL2023.format("x86_64"), AL2023.format("arm64")]),
+        ({"gpu": 1}, [AL2023.format("x86_64"), DL.format("x86_64")]),
+        ({"instance_type": "g4dn.xlarge"}, [AL2023.format("x86_64"), DL.format("x86_64")]),
+        ({"instance_type": "g5g.xlarge"}, [AL2023.format("x86_64"), DL.format("arm64")]),
     ],
     ids=str,
 )
 def test_the_image_follows_the_machine(machine, parameters):
     recorded = rendered(clusters={"main": {"worker": machine}})
 
-    assert {args["name"] for _, args, _ in recorded.invokes} == parameters
+    assert {args["name"] for _, args, _ in recorded.invokes} == set(parameters)
 
 
 @pytest.mark.parametrize(
