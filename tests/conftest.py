@@ -25,6 +25,7 @@ NOWHERE = HERE / "no-dask-configuration"
 sockets.install()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
     """Where processes share the tests, keep together what has one local AWS, and begin with what takes longest."""
     if not hasattr(config, "workerinput"):
