@@ -15,7 +15,7 @@ from _support import sockets  # noqa: E402 the folder has to be on the path firs
 LOOPBACK = ("cluster", "dask", "engine", "local", "node", "policies", "unit/engine", "unit/local")
 #: These run the real engine, which is installed under the user's home.
 REAL_HOME = ("dask", "engine", "local", "policies")
-#: Each of these has one local AWS for all its tests, and the real engine: minutes.
+#: These run the real engine and take minutes.
 LONG = ("engine", "dask", "docs/test_readme.py")
 #: Variables that would make a test's outcome depend on who runs it.
 STRAY = ("AWS_", "PULUMI_", "COILED_", "FORCE_COLOR", "TTY_")
@@ -25,18 +25,10 @@ NOWHERE = HERE / "no-dask-configuration"
 sockets.install()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config, items):
-    """Where processes share the tests, keep together what has one local AWS, and begin with what takes longest."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
-    items.sort(key=lambda item: LONG.index(group) if (group := _group(item.path)) in LONG else len(LONG))
-
-
-def _group(file: Path) -> str:
-    return next((name for name in LONG if file.is_relative_to(HERE / name)), str(file.relative_to(HERE)))
+    """Where processes share the tests, begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not any(item.path.is_relative_to(HERE / name) for name in LONG))
 
 
 def _stands_in(request: pytest.FixtureRequest, folders: tuple[str, ...]) -> bool:
