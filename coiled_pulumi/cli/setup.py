@@ -92,13 +92,14 @@ class _Run:
         *,
         yes: bool,
     ) -> None:
-        from coiled_pulumi.ops import setup
+        from coiled_pulumi.ops import agent_wheel, setup
 
         self._console, self._who, self._yes = console, who, yes
         self._missing = loaded is None
         self._file = file
         self._loaded = loaded or setup_file.new(name, who.region)
         self._place = setup.place(who)
+        self._wheel = agent_wheel.build()
 
     def go(self, *, only_policies: bool) -> None:
         """Do it."""
@@ -115,6 +116,7 @@ class _Run:
             if self._missing:
                 with contextlib.redirect_stdout(sys.stderr):
                     init.init(name=name, region=self._who.region, yes=True)
+                setup_file.name_agent(name, self._agent)
             setup.use(self._place)
         if not self._console.as_json:
             self._tell(only_policies=only_policies)
@@ -133,7 +135,9 @@ class _Run:
         where, workspace = self._place, self._loaded.workspace
         if only_policies and not bootstrap.find_bucket(where.account, region=where.region):
             raise UsageError("the account has no place for the state yet", "coiled-pulumi setup aws")
-        found = [] if only_policies else list(setup.state_changes(where))
+        found = (
+            [] if only_policies else [*setup.state_changes(where), *setup.agent_changes(where, self._wheel)]
+        )
         documents = setup_policies.documents(_plan(workspace))
         return (*found, *setup_policies.policy_changes(where, workspace.name, documents))
 
@@ -153,6 +157,10 @@ class _Run:
             return
         operate.confirm(self._console, f"Make this in account {self._who.account}?", yes=self._yes)
 
+    @property
+    def _agent(self) -> str:
+        return self._wheel.address(self._place.bucket)
+
     def _tell(self, *, only_policies: bool) -> None:
         from coiled_pulumi.ops import setup, setup_policies
 
@@ -165,6 +173,10 @@ class _Run:
             console.note(f"  {command}")
         if only_policies:
             return
+        said = self._loaded.workspace
+        if not self._missing and not said.ami_id and said.agent != self._agent:
+            console.note("machines of AWS's images need the agent; to have them install this one:")
+            console.note(f"  coiled-pulumi set {shlex.quote(f'agent={self._agent}')} --stack {said.name}")
         console.note("for other shells, other machines and CI:")
         for name, value in setup.exports(self._place).items():
             console.text(f"export {name}={shlex.quote(value)}")
@@ -184,6 +196,7 @@ class _Run:
             "region": self._who.region,
             "workspace": name,
             "bucket": self._place.bucket,
+            "agent": self._agent,
             "policies": [setup_policies.policy_name(name, part) for part in ("setup", "ongoing")],
             "environment": setup.exports(self._place),
             "changes": [{"kind": one.kind, "what": one.what, "lines": list(one.lines)} for one in changes],

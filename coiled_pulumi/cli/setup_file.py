@@ -54,6 +54,13 @@ def new(name: str, region: str) -> Loaded:
         return load(file)
 
 
+def name_agent(name: str, address: str) -> None:
+    """Write into a workspace's file which agent its machines install."""
+    from coiled_pulumi.ops.backend_options import set_backend_options
+
+    set_backend_options(workspace=name, agent=address)
+
+
 def refuse_other_backend(loaded: Loaded, where: Place) -> None:
     """Refuse to make a workspace a second time because its state is kept elsewhere.
 

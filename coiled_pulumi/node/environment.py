@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from coiled_pulumi import errors
+from coiled_pulumi.node import BESIDE
 from coiled_pulumi.node.paths import RUN, Paths, write_private
 
 #: Name of the container, so that one that an agent left behind is found.
@@ -249,7 +250,7 @@ def _lend_package(paths: Paths) -> Path:
     shutil.copytree(
         ours / "node", paths.package / "coiled_pulumi/node", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for file in ("__init__.py", "errors.py", "values.py"):
+    for file in BESIDE:
         shutil.copy(ours / file, paths.package / "coiled_pulumi" / file)
     return paths.package
 

@@ -9,7 +9,8 @@ from typing import Final, Literal
 
 from coiled_pulumi.aws import bootstrap, discover, sealing
 from coiled_pulumi.errors import CoiledPulumiError, CredentialsError, UsageError
-from coiled_pulumi.ops import backends
+from coiled_pulumi.ops import agent_wheel, backends
+from coiled_pulumi.ops.agent_wheel import Wheel
 
 #: What people without credentials on their machine do: CloudShell has those of whoever is signed in.
 CLOUDSHELL: Final = """\
@@ -114,6 +115,17 @@ def state_changes(where: Place) -> Iterator[Change]:
         )
     for title in bootstrap.open_settings(where.bucket if there else "", where.key, region=region):
         yield Change(f"bucket: {title}", "update", _setting(where, title))
+
+
+def agent_changes(where: Place, wheel: Wheel) -> Iterator[Change]:
+    """Give what is missing of the agent: machines of AWS's images install it from the bucket."""
+    there = bootstrap.find_bucket(where.account, region=where.region) == where.bucket
+    if not there or not agent_wheel.is_there(wheel, where.bucket, region=where.region):
+        yield Change(
+            f"agent of machines in {where.bucket}",
+            "create",
+            lambda: agent_wheel.put(wheel, where.bucket, region=where.region),
+        )
 
 
 def _setting(where: Place, title: str) -> Callable[[], None]:

@@ -50,6 +50,7 @@ def build(
             physical_name=f"{spec.name}@{settled.region}" if extension else spec.name,
             policies=spec.iam.instance_policies,
             s3=tuple((one.bucket, one.access) for one in spec.iam.s3),
+            agents=tuple(filter(None, (spec.agent, *(one.agent for one in spec.clusters.values())))),
         ),
         logs=LogGroup(log_group.key, log_group.name, log_group.tags, retention_days=spec.logs.retention_days),
         images=plan_images(tagger, images | ({NAT_IMAGE} if nat_instance else set())),

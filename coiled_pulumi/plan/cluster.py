@@ -115,7 +115,7 @@ class _Maker:
         group: str = "",
     ) -> Instance:
         item = self._tagger.item(f"cluster-{self._name}{own}-{role}", cluster=self._name, role=role)
-        image = self._spec.ami_id or image_key(machine.architecture, machine.image)
+        image = self._settled.ami_id or image_key(machine.architecture, machine.image)
         settled = self._settled
         return Instance(
             item.key,
@@ -132,7 +132,7 @@ class _Maker:
                 role=role,
                 region=settled.region,
                 group=group,
-                agent=self._spec.agent,
+                agent=settled.agent,
             ),
             public_address=public,
             key_name=settled.keypair_name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coiled_pulumi.plan.model import Attachment, Identity
 from coiled_pulumi.plan.naming import logical
 from coiled_pulumi.plan.tagging import Tagger
+from coiled_pulumi.plan.userdata import in_s3
 
 _TRUST = {
     "Version": "2012-10-17",
@@ -39,6 +40,7 @@ def plan_identity(
     physical_name: str = "",
     policies: tuple[str, ...] = (),
     s3: tuple[tuple[str, str], ...] = (),
+    agents: tuple[str, ...] = (),
 ) -> Identity:
     """Plan the role and the instance profile; both bear the workspace's name.
 
@@ -48,6 +50,7 @@ def plan_identity(
         physical_name: what AWS calls role and profile; the workspace's name if not given.
         policies: ARNs of managed policies to attach.
         s3: pairs of bucket and access: read, write or read-write.
+        agents: addresses of the agent's wheels; of those in S3 instances get to read the object.
     """
     return Identity(
         physical_name=physical_name or tagger.workspace,
@@ -55,7 +58,7 @@ def plan_identity(
         profile=tagger.item("profile"),
         policy=tagger.item("policy"),
         trust_document=_TRUST,
-        policy_document=_policy(tagger.workspace, region, s3),
+        policy_document=_policy(tagger.workspace, region, s3, agents),
         attachments=tuple(_attachment(tagger, arn) for arn in sorted(set(policies))),
     )
 
@@ -68,7 +71,7 @@ def _attachment(tagger: Tagger, arn: str) -> Attachment:
     return Attachment(key, logical(tagger.workspace, key), arn)
 
 
-def _policy(workspace: str, region: str, s3: tuple[tuple[str, str], ...]) -> dict:
+def _policy(workspace: str, region: str, s3: tuple[tuple[str, str], ...], agents: tuple[str, ...]) -> dict:
     # The account is left open in the ARNs: a role cannot reach another account's log groups or parameters by an
     # identity policy alone, and the plan stays free of the account that it is applied to.
     group = f"arn:aws:logs:{region}:*:log-group:{workspace}"
@@ -103,6 +106,7 @@ def _policy(workspace: str, region: str, s3: tuple[tuple[str, str], ...]) -> dic
                 "Condition": _is_named_by(f"autoscaling:ResourceTag/{OWNER_TAG}"),
             },
             *_buckets(s3),
+            *_agents(agents),
         ],
     }
 
@@ -128,6 +132,11 @@ def _buckets(s3: tuple[tuple[str, str], ...]) -> list[dict]:
             objects = [f"{bucket}/*" for bucket in buckets]
             made.append(_allow(f"{access.capitalize()}Objects", _OBJECTS[access], objects))
     return made
+
+
+def _agents(addresses: tuple[str, ...]) -> list[dict]:
+    places = sorted({place for address in addresses if (place := in_s3(address))})
+    return [_allow("ReadAgent", ("s3:GetObject",), places)] if places else []
 
 
 def _allow(sid: str, actions: tuple[str, ...], places: list[str]) -> dict:

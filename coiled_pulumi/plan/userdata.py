@@ -10,6 +10,8 @@ import json
 
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
 LIMIT = 16_384
+#: Where images have the agent, or it is installed.
+HOME = "/opt/coiled-pulumi"
 
 
 _BOOT = """\
@@ -34,12 +36,18 @@ runcmd:
   - [systemctl, daemon-reload]
   - [systemctl, enable, --now, coiled-pulumi-node]
 """
-#: Only from an address with a hash: a name on an index may be anybody's.
+#: Only from an address with a hash, which pip compares: a name on an index may be anybody's. Networks and rights come
+#: late, and what does not come within some minutes ends the machine: without an agent nothing else would.
 _INSTALL = """\
-      until dnf install -y python3.11 python3.11-pip; do sleep 5; done
-      python3.11 -m venv $home
-      until $home/bin/pip install botocore packaging; do sleep 5; done
-      until $home/bin/pip install --no-deps '@AGENT@'; do sleep 5; done"""
+      end() { echo "coiled-pulumi: the agent cannot be installed: $*" >&2; shutdown -P now; exit 1; }
+      often() { for _ in $(seq 60); do "$@" && return; sleep 5; done; end "$@"; }
+      often dnf install -y python3.11 python3.11-pip
+      often python3.11 -m venv $home
+      often $home/bin/pip install botocore packaging
+@FETCH@      often $home/bin/pip install --no-deps '@AGENT@'"""
+_FETCH = """\
+      often aws --region @REGION@ s3 cp '@OBJECT@' $home/
+"""
 _NOTHING = """\
       echo 'coiled-pulumi: this image has no agent, and none was named' >&2
       shutdown -P now
@@ -61,7 +69,6 @@ def user_data(
         group: label of a worker's group.
         agent: address of the agent's wheel, for images that do not have it.
     """
-    install = _INSTALL.replace("@AGENT@", agent) if agent else _NOTHING
     said = {"cluster": cluster, "region": region, "role": role, "version": 1, "workspace": workspace}
     identity = json.dumps(said | ({"group": group} if group else {}), sort_keys=True)
     return (
@@ -69,8 +76,23 @@ def user_data(
         "write_files:\n"
         "  - path: /etc/coiled-pulumi/node.json\n"
         "    permissions: '0444'\n"
-        f"    content: '{identity}'\n" + _BOOT.replace("@INSTALL@", install)
+        f"    content: '{identity}'\n"
+        + _BOOT.replace("@INSTALL@", _install(agent, region) if agent else _NOTHING)
     )
+
+
+def in_s3(agent: str) -> str:
+    """Give bucket and key of an agent's wheel in S3, as `bucket/key`; empty for one elsewhere."""
+    return agent.removeprefix("s3://").partition("#")[0] if agent.startswith("s3://") else ""
+
+
+def _install(agent: str, region: str) -> str:
+    place = in_s3(agent)
+    if not place:
+        return _INSTALL.replace("@FETCH@", "").replace("@AGENT@", agent)
+    fetch = _FETCH.replace("@REGION@", region).replace("@OBJECT@", f"s3://{place}")
+    file = f"{HOME}/{place.rpartition('/')[2]}#{agent.partition('#')[2]}"
+    return _INSTALL.replace("@FETCH@", fetch).replace("@AGENT@", f"file://{file}")
 
 
 def nat_user_data() -> str:

@@ -55,6 +55,17 @@ def _check_key_pair(name: str) -> str:
 
 
 RegionName = Annotated[str, AfterValidator(check_region)]
+_Ami = Annotated[
+    str, matching(r"ami-[0-9a-f]{8,17}", "must be the id of a machine image as ami-0123456789abcdef0")
+]
+# A name would be looked up on an index, where anybody may register it.
+_Agent = Annotated[
+    str,
+    matching(
+        r"(https|s3)://[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}",
+        "must be the address of a wheel with its hash, as https://HOST/coiled_pulumi-0.1.0-py3-none-any.whl#sha256=...",
+    ),
+]
 
 
 class Options(Spec):
@@ -84,6 +95,15 @@ class Options(Spec):
 
     use_placement_group: Annotated[bool | None, NEW_MACHINES] = None
     """Put scheduler and workers close together in a cluster placement group. Default: false."""
+
+    ami_id: Annotated[_Ami | None, NEW_MACHINES] = None
+    """Machine image of your own for scheduler and workers, with Python and packages in /opt/coiled-pulumi. Default: an
+    image of AWS's."""
+
+    agent: Annotated[_Agent | None, NEW_MACHINES] = None
+    """Address of a wheel of this package, with its hash, for machines whose image does not have it in
+    /opt/coiled-pulumi: https://, or s3:// for an object that machines then may read. `setup aws` puts it into a bucket.
+    Without either a machine powers off. Default: none."""
 
     ami_version: Annotated[Literal["AL2023", "DL"] | None, NEW_MACHINES] = None
     """Kind of image: AL2023 is Amazon Linux, DL the deep-learning base image with NVIDIA's drivers. Default: DL for

@@ -26,6 +26,8 @@ DEFAULTS: Final[dict[str, object]] = {
     "spot_on_demand_base": 0,
     "keypair_name": None,
     "use_placement_group": False,
+    "ami_id": None,
+    "agent": None,
     "ami_version": None,  # DL for a GPU, else AL2023
     "use_scheduler_public_ip": True,
     "capacity_reservation_id": None,
@@ -47,6 +49,8 @@ class Settled:
     spot_on_demand_base: int
     keypair_name: str | None
     use_placement_group: bool
+    ami_id: str | None
+    agent: str | None
     ami_version: str | None
     use_scheduler_public_ip: bool
     capacity_reservation_id: str | None

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from coiled_pulumi.errors import echo
-from coiled_pulumi.spec.base import NEW_MACHINES, OnChange, Refusal, Spec, matching
+from coiled_pulumi.spec.base import OnChange, Refusal, Spec, matching
 from coiled_pulumi.spec.yaml12 import Path
 
 #: Machines read these when they boot.
@@ -118,17 +118,6 @@ _Image = Annotated[
         "must be the name of a container image as ghcr.io/dask/dask:latest",
     ),
 ]
-_Ami = Annotated[
-    str, matching(r"ami-[0-9a-f]{8,17}", "must be the id of a machine image as ami-0123456789abcdef0")
-]
-# A name would be looked up on an index, where anybody may register it.
-_Agent = Annotated[
-    str,
-    matching(
-        r"https://[A-Za-z0-9._~/%+-]+\.whl#sha256=[0-9a-f]{64}",
-        "must be the address of a wheel with its hash, as https://HOST/coiled_pulumi-0.1.0-py3-none-any.whl#sha256=...",
-    ),
-]
 
 
 class Software(Spec):
@@ -144,14 +133,6 @@ class Software(Spec):
     container: Annotated[_Image | None, LATER] = None
     """Container image to run Dask in, not together with packages and python. It needs Python and distributed.
     Default: none."""
-
-    ami_id: Annotated[_Ami | None, NEW_MACHINES] = None
-    """Machine image of your own for scheduler and workers, with Python and packages in /opt/coiled-pulumi. Default: an
-    image of AWS's."""
-
-    agent: Annotated[_Agent | None, NEW_MACHINES] = None
-    """Address of a wheel of this package, with its hash, for machines whose image does not have it in
-    /opt/coiled-pulumi; without either a machine powers off. Default: none."""
 
     environ: Annotated[Environ, LATER] = Field(default_factory=dict)
     """Variables of Dask's processes. Values are kept as secrets: in the state, and on the way to the machines."""

@@ -87,6 +87,10 @@ def options(draw) -> dict:
                 "keypair_name": st.sampled_from(["mine", "Team key 1"]),
                 "use_scheduler_public_ip": st.booleans(),
                 "ami_version": st.just("AL2023"),
+                "ami_id": st.just("ami-0123456789abcdef0"),
+                "agent": st.sampled_from(
+                    [f"{where}/agent.whl#sha256={'0' * 64}" for where in ("https://h", "s3://b")]
+                ),
                 "disk": disks,
             },
         )

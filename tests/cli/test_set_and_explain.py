@@ -183,7 +183,7 @@ def test_explain_without_a_path_is_a_table(cli, lab, monkeypatch):
         monkeypatch.setenv(*said.popitem())
         rows = cli("explain", "--file", "lab.yaml").out.splitlines()
 
-    assert len(rows) == 15
+    assert len(rows) == 17
     assert [row.split() for row in rows if row.startswith("spot ")] == [
         ["spot", "true", "dask's", "configuration,", "DASK_COILED_PULUMI__BACKEND_OPTIONS__SPOT"]
     ]

@@ -44,6 +44,7 @@ MORE: dict[str, frozenset[str]] = {
     "local.hosts.user_data": frozenset({"yaml"}),  # cloud-init's, of an instance
     "ops.target": frozenset({"yaml"}),  # Pulumi's own files, not the user's
     "ops.watching": frozenset({"certificates"}),
+    "ops.agent_wheel": frozenset({"node"}),  # its modules, as files
     "engine.language_host": frozenset({"pulumi", "grpc", "google"}),
     "engine.program": frozenset({"pulumi", "grpc", "google"}),
 }

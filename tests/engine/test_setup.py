@@ -1,5 +1,6 @@
 """From an empty folder and an account with nothing in it to a workspace that is up, and back."""
 
+import hashlib
 import json
 import re
 
@@ -30,6 +31,7 @@ def test_one_command_makes_all_from_an_empty_folder(bench, folder, place):
         "key for secrets",
         "alias/coiled-pulumi",
         f"bucket {told['bucket']}",
+        "agent of machines",
         "policy coiled-pulumi-tiny-setup",
         "policy coiled-pulumi-tiny-ongoing",
     }
@@ -47,6 +49,21 @@ def test_the_state_is_in_the_bucket_sealed_by_the_key(bench, place):
 
     assert sealed["type"] == "cloud"
     assert sealed["state"]["url"] == place["environment"]["COILED_PULUMI_SECRETS_PROVIDER"]
+
+
+def test_machines_are_told_of_the_agent_in_the_bucket_and_may_read_it(bench, folder, place):
+    """And of the bucket nothing else: the state is there, too."""
+    assert f"agent: {place['agent']}\n" in (folder / FILE).read_text()
+    where, _, digest = place["agent"].removeprefix("s3://").partition("#sha256=")
+    bucket, _, key = where.partition("/")
+    content = bench.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    policy = bench.client("iam").get_role_policy(RoleName="tiny", PolicyName="tiny")["PolicyDocument"]
+
+    assert hashlib.sha256(content).hexdigest() == digest
+    reads = [one for one in policy["Statement"] if any(action.startswith("s3:") for action in one["Action"])]
+    assert [(one["Action"], one["Resource"]) for one in reads] == [
+        (["s3:GetObject"], [f"arn:aws:s3:::{where}"])
+    ]
 
 
 def test_a_second_run_changes_nothing(bench, folder):

@@ -11,7 +11,7 @@ LONGEST = {"workspace": "w" * 32, "cluster": "c" * 32, "region": "ap-southeast-2
 TEXTS = {
     "scheduler": user_data(role="scheduler", **LONGEST),
     "installed": user_data(
-        role="worker", group="g" * 32, agent=f"https://{'h' * 200}/a.whl#sha256={'0' * 64}", **LONGEST
+        role="worker", group="g" * 32, agent=f"s3://{'h' * 200}/a.whl#sha256={'0' * 64}", **LONGEST
     ),
     "worker": user_data(role="worker", group="g" * 32, **LONGEST),
     "nat": nat_user_data(),

@@ -9,7 +9,7 @@ from coiled_pulumi.aws import bootstrap, sealing
 from coiled_pulumi.cli import app
 from coiled_pulumi.errors import CoiledPulumiError, CredentialsError, DeploymentError
 from coiled_pulumi.local import calls, daemon, inventory, state
-from coiled_pulumi.ops import setup, setup_policies
+from coiled_pulumi.ops import agent_wheel, setup, setup_policies
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -39,7 +39,8 @@ def client(fresh):
 
 
 def changes(where: setup.Place, documents=DOCUMENTS) -> tuple[setup.Change, ...]:
-    return (*setup.state_changes(where), *setup_policies.policy_changes(where, "lab", documents))
+    agent = setup.agent_changes(where, agent_wheel.build())
+    return (*setup.state_changes(where), *agent, *setup_policies.policy_changes(where, "lab", documents))
 
 
 def make_all(documents=DOCUMENTS) -> setup.Place:
@@ -70,6 +71,8 @@ def test_an_empty_account_gets_key_bucket_and_policies(client):
     kms = client("kms", REGION)
     assert kms.describe_key(KeyId="alias/coiled-pulumi")["KeyMetadata"]["Arn"] == where.key
     assert kms.get_key_rotation_status(KeyId=where.key)["KeyRotationEnabled"] is True
+    (agent,) = s3.list_objects_v2(Bucket=bucket, Prefix="agent/")["Contents"]
+    assert s3.head_object(Bucket=bucket, Key=agent["Key"])["ServerSideEncryption"] == "AES256"
     policies = client("iam", REGION).list_policies(Scope="Local", PathPrefix="/coiled-pulumi/")["Policies"]
     assert {(policy["PolicyName"], policy["AttachmentCount"]) for policy in policies} == {
         ("coiled-pulumi-lab-setup", 0),
@@ -107,7 +110,7 @@ def test_a_run_that_is_cut_off_anywhere_is_gone_on_with(client):
         todo[0].make()
         made.append(todo[0].what.partition(" in ")[0])
 
-    assert len(made) == len(set(made)) == 4 + len(bootstrap.SETTINGS) + len(DOCUMENTS)
+    assert len(made) == len(set(made)) == 5 + len(bootstrap.SETTINGS) + len(DOCUMENTS)
     assert len(client("s3", REGION).list_buckets()["Buckets"]) == 1
     assert len(client("kms", REGION).list_keys()["Keys"]) == 1
 

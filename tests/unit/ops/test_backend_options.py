@@ -150,8 +150,8 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_written(file):
             "regoin: is not a known key; did you mean region",
             "spot: must be true or false, got 'yes'",
             "use_efa: is not a known key; known are region, zone, ingress, spot, spot_on_demand_fallback, "
-            "spot_on_demand_base, keypair_name, use_placement_group, ami_version, use_scheduler_public_ip, "
-            "capacity_reservation_id, disk",
+            "spot_on_demand_base, keypair_name, use_placement_group, ami_id, agent, ami_version, "
+            "use_scheduler_public_ip, capacity_reservation_id, disk",
         )
     ]
     assert "abc" not in told

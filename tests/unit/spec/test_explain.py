@@ -1,6 +1,7 @@
 """What `explain` says is what the plan has, for every backend option and every two levels that say it."""
 
 import itertools
+import re
 
 import pytest
 
@@ -21,6 +22,8 @@ VALUES = {
     "spot_on_demand_base": (1, 2),
     "keypair_name": ("one", "two"),
     "use_placement_group": (True, True),
+    "ami_id": ("ami-0123456789abcdef0", "ami-0123456789abcdef1"),
+    "agent": tuple(f"https://host/agent.whl#sha256={digit * 64}" for digit in "12"),
     "ami_version": ("DL", "DL"),
     "use_scheduler_public_ip": (False, False),
     "capacity_reservation_id": ("cr-0123456789abcdef0", "cr-0123456789abcdef1"),
@@ -67,6 +70,8 @@ def planned(workspace: Workspace, name: str) -> object:
         "spot_on_demand_base": market.on_demand_base,
         "keypair_name": template.key_name,
         "use_placement_group": cluster.placement is not None,
+        "ami_id": template.image if template.image.startswith("ami-") else None,
+        "agent": found[1] if (found := re.search(r"'(https://host/.*)'", template.user_data)) else None,
         "ami_version": "DL" if "dl" in template.image else "AL2023",
         "use_scheduler_public_ip": cluster.scheduler.public_address,
         "capacity_reservation_id": template.capacity_reservation,

@@ -10,13 +10,14 @@ from coiled_pulumi.spec.workspace import Workspace
 
 OPTIONS = [
     "region", "zone", "ingress", "spot", "spot_on_demand_fallback", "spot_on_demand_base", "keypair_name",
-    "use_placement_group", "ami_version", "use_scheduler_public_ip", "capacity_reservation_id", "disk",
+    "use_placement_group", "ami_id", "agent", "ami_version", "use_scheduler_public_ip", "capacity_reservation_id",
+    "disk",
 ]  # fmt: skip
 SIZES = [
     "n_workers", "scheduler", "worker", "worker_groups", "idle_timeout", "no_client_timeout", "cluster_timeout",
     "scheduler_timeout", "tags", "rotation",
 ]  # fmt: skip
-SOFTWARE = ["packages", "python", "container", "ami_id", "agent", "environ", "dask_config"]
+SOFTWARE = ["packages", "python", "container", "environ", "dask_config"]
 MACHINE = ["instance_type", "cpu", "memory", "gpu", "architecture", "disk"]
 DISK = ["size", "throughput", "iops"]
 

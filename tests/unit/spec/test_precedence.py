@@ -6,6 +6,7 @@ The levels are written as people write them: the text of a workspace file, and a
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -33,6 +34,8 @@ VALUES = {
     "spot_on_demand_base": (1, 2, 3),
     "keypair_name": ("one", "two", "three"),
     "use_placement_group": (True, False, True),
+    "ami_id": ("ami-00000001", "ami-00000002", "ami-00000003"),
+    "agent": tuple(f"s3://bucket/agent.whl#sha256={digit * 64}" for digit in "123"),
     "ami_version": ("DL", "AL2023", "DL"),
     "use_scheduler_public_ip": (False, True, False),
     "capacity_reservation_id": ("cr-00000001", "cr-00000002", "cr-00000003"),
@@ -107,6 +110,8 @@ def _of_plan(loaded: load.Loaded, name: str) -> object:
         "spot_on_demand_base": lambda: cluster.workers.market.on_demand_base,
         "keypair_name": lambda: {cluster.scheduler.key_name, worker.key_name},
         "use_placement_group": lambda: cluster.placement is not None,
+        "ami_id": lambda: {cluster.scheduler.image, worker.image},
+        "agent": lambda: {_agent(cluster.scheduler.user_data), _agent(worker.user_data)},
         "ami_version": lambda: {cluster.scheduler.image, worker.image},
         "use_scheduler_public_ip": lambda: cluster.scheduler.public_address,
         "capacity_reservation_id": lambda: {worker.capacity_reservation},
@@ -115,6 +120,12 @@ def _of_plan(loaded: load.Loaded, name: str) -> object:
         key = name.removeprefix("disk.")
         return {getattr(cluster.scheduler.disk, key), getattr(worker.disk, key)}
     return found[name]()
+
+
+def _agent(user_data: str) -> str | None:
+    """Find the hash of the wheel that a machine installs."""
+    found = re.search(r"/agent\.whl#sha256=([0-9a-f]{64})", user_data)
+    return found and found[1]
 
 
 def _expected_in_plan(name: str, value: object) -> object:
@@ -127,6 +138,10 @@ def _expected_in_plan(name: str, value: object) -> object:
         return sorted(rows)
     if name == "ami_version":
         return {"image-dl-x86-64" if value == "DL" else "image-x86-64"}
+    if name == "ami_id":
+        return {value or "image-x86-64"}
+    if name == "agent":
+        return {value and value[-64:]}
     if name == "disk.size" and value is None:
         return {30, 100}
     if isinstance(value, bool) or name == "spot_on_demand_base":

@@ -53,8 +53,6 @@ def test_what_a_file_leaves_out_is_not_said():
                 "packages": None,
                 "python": None,
                 "container": None,
-                "ami_id": None,
-                "agent": None,
                 "environ": {},
                 "dask_config": {},
             }
