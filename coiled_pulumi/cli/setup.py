@@ -116,7 +116,7 @@ class _Run:
             if self._missing:
                 with contextlib.redirect_stdout(sys.stderr):
                     init.init(name=name, region=self._who.region, yes=True)
-                setup_file.name_agent(name, self._agent)
+                self._name_agent()
             setup.use(self._place)
         if not self._console.as_json:
             self._tell(only_policies=only_policies)
@@ -135,11 +135,19 @@ class _Run:
         where, workspace = self._place, self._loaded.workspace
         if only_policies and not bootstrap.find_bucket(where.account, region=where.region):
             raise UsageError("the account has no place for the state yet", "coiled-pulumi setup aws")
-        found = (
-            [] if only_policies else [*setup.state_changes(where), *setup.agent_changes(where, self._wheel)]
+        policies = setup_policies.policy_changes(
+            where, workspace.name, setup_policies.documents(_plan(workspace))
         )
-        documents = setup_policies.documents(_plan(workspace))
-        return (*found, *setup_policies.policy_changes(where, workspace.name, documents))
+        if only_policies:
+            return tuple(policies)
+        found = [*setup.state_changes(where), *setup.agent_changes(where, self._wheel), *policies]
+        if not self._missing and setup_file.lacks_agent(workspace):
+            what = f"{self._loaded.source}: the agent that machines install"
+            found.append(setup.Change(what, "update", self._name_agent))
+        return tuple(found)
+
+    def _name_agent(self) -> None:
+        setup_file.name_agent(self._loaded.workspace.name, self._file, self._agent)
 
     def _propose(self, changes: tuple[Change, ...], *, only_policies: bool) -> None:
         """Show what will be made and ask; where there is nothing to make, there is nothing to ask."""
@@ -174,8 +182,10 @@ class _Run:
         if only_policies:
             return
         said = self._loaded.workspace
-        if not self._missing and not said.ami_id and said.agent != self._agent:
-            console.note("machines of AWS's images need the agent; to have them install this one:")
+        if said.agent and said.agent != self._agent:
+            console.note(
+                "the file names another agent than that of this release; to have machines install this one:"
+            )
             console.note(f"  coiled-pulumi set {shlex.quote(f'agent={self._agent}')} --stack {said.name}")
         console.note("for other shells, other machines and CI:")
         for name, value in setup.exports(self._place).items():

@@ -15,6 +15,7 @@ from coiled_pulumi.errors import CoiledPulumiError, UsageError
 if TYPE_CHECKING:
     from coiled_pulumi.ops.setup import Place
     from coiled_pulumi.spec.load import Loaded
+    from coiled_pulumi.spec.workspace import Workspace
 
 
 def existing(name: str | None, file: Path | None, region: str | None) -> Loaded | None:
@@ -54,11 +55,19 @@ def new(name: str, region: str) -> Loaded:
         return load(file)
 
 
-def name_agent(name: str, address: str) -> None:
+def lacks_agent(workspace: Workspace) -> bool:
+    """Tell whether some machines have neither an image of one's own nor an agent to install: they would power off."""
+    from coiled_pulumi.spec.settled import settle
+
+    settled = [settle(workspace, cluster) for cluster in workspace.clusters.values() or [None]]
+    return any(not (one.ami_id or one.agent) for one in settled)
+
+
+def name_agent(name: str, file: Path | None, address: str) -> None:
     """Write into a workspace's file which agent its machines install."""
     from coiled_pulumi.ops.backend_options import set_backend_options
 
-    set_backend_options(workspace=name, agent=address)
+    set_backend_options(workspace=None if file else name, file=file, agent=address)
 
 
 def refuse_other_backend(loaded: Loaded, where: Place) -> None:

@@ -78,6 +78,18 @@ def test_a_second_run_changes_nothing(bench, folder):
     assert made == set()
 
 
+def test_a_file_that_names_no_agent_gets_one(bench, folder, place):
+    """Machines of AWS's images would power off without it."""
+    named = (folder / FILE).read_text()
+    (folder / FILE).write_text(named.replace(f"agent: {place['agent']}\n", "# agent: of this release\n"))
+    done = bench.cli("setup", "aws", "--yes", "--json", folder=folder)
+    told = json.loads(done.stdout)
+
+    assert [one["what"] for one in told["changes"]] == [f"{FILE}: the agent that machines install"]
+    assert told["up"]["resources"] == []
+    assert f"agent: {place['agent']}\n" in (folder / FILE).read_text()
+
+
 @pytest.fixture
 def elsewhere(bench, place, tmp_path):
     """Another machine: it knows the backend, and nothing that the first one wrote down."""
