@@ -195,7 +195,15 @@ def image(parameter: str, *, region: str, profile: str | None = None) -> Image |
     """Give the image that a public parameter names; None where there is none."""
     with session.told():
         name = session.client("ssm", region, profile).get_parameter(Name=parameter)["Parameter"]["Value"]
-        rows = session.client("ec2", region, profile).describe_images(ImageIds=[name])["Images"]
+    return image_by_id(name, region=region, profile=profile)
+
+
+def image_by_id(name: str, *, region: str, profile: str | None = None) -> Image | None:
+    """Give an image; None where there is none, or none that we may use."""
+    # By a filter: an id that does not exist would be an error.
+    filters = [{"Name": "image-id", "Values": [name]}]
+    with session.told():
+        rows = session.client("ec2", region, profile).describe_images(Filters=filters)["Images"]
     if not rows:
         return None
     disks = [disk["Ebs"] for disk in rows[0].get("BlockDeviceMappings", []) if "Ebs" in disk]

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from coiled_pulumi.aws import faults
 
@@ -35,6 +36,12 @@ def client(service: str, region: str | None = None, profile: str | None = None) 
         )
         with _making:
             return _session(profile, _ambient()).client(service, region_name=region, config=config)
+
+
+def is_local(region: str | None = None, profile: str | None = None) -> bool:
+    """Tell whether calls go to this machine: to the local AWS, then."""
+    host = urlsplit(client("ec2", region, profile).meta.endpoint_url).hostname or ""
+    return host == "localhost" or host.startswith("127.")
 
 
 @functools.lru_cache(maxsize=8)

@@ -42,6 +42,7 @@ class Facts:
     """What AWS told; each may be `Unknown`, and what was not asked is missing."""
 
     who: discover.Identity
+    local: bool = False
     machines: Any = ()
     offered: Any = frozenset()
     subnets: Any = ()

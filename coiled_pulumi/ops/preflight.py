@@ -13,6 +13,7 @@ from coiled_pulumi.ops import demand, dry_runs
 from coiled_pulumi.ops.findings import LEVELS, Facts, Finding, Unknown
 from coiled_pulumi.ops.preflight_checks import judge
 from coiled_pulumi.plan import model
+from coiled_pulumi.plan.images import is_own
 
 #: Calls at once; more only wait for this process to build their requests.
 _WORKERS: Final = 8
@@ -63,7 +64,7 @@ def require(findings: tuple[Finding, ...], *, undone: str = "nothing was made") 
 
 def gather(plan: model.Workspace, who: discover.Identity, *, profile: str | None = None) -> Facts:
     """Ask AWS everything that the checks look at, at once."""
-    facts = Facts(who)
+    facts = Facts(who, local=session.is_local(plan.region, profile))
     at = {"region": plan.region, "profile": profile}
     launches = demand.launches(plan)
     types = {name for launch in launches for name in launch.types}
@@ -78,6 +79,8 @@ def gather(plan: model.Workspace, who: discover.Identity, *, profile: str | None
 
         limits = {quota.code: ask(quotas.limit, quota, **at) for quota in _quotas(plan, launches)}
         images = {image.key: ask(discover.image, image.parameter, **at) for image in plan.images}
+        own = {launch.image for launch in launches if is_own(launch.image)}
+        images |= {name: ask(discover.image_by_id, name, **at) for name in own}
         filters = {"vpc-id": vpc} if vpc else {"tag:coiled-pulumi:workspace": plan.name}
         subnets = ask(discover.subnets, filters, **at)
         groups = ask(discover.groups, {"tag:coiled-pulumi:workspace": plan.name}, **at)

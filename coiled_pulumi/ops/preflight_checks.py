@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
+from coiled_pulumi import catalog
 from coiled_pulumi.aws import discover, quotas, rights
 from coiled_pulumi.ops import demand
 from coiled_pulumi.ops.demand import Launch
 from coiled_pulumi.ops.findings import Facts, Finding, Level, Unknown
 from coiled_pulumi.ops.preflight_existing import judge_existing
 from coiled_pulumi.plan import model
+from coiled_pulumi.plan.images import is_own
+from coiled_pulumi.plan.userdata import powers_off
 
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
 MAX_USER_DATA: Final = 16384
@@ -35,7 +38,13 @@ Missing = tuple[tuple[Launch, int], ...]
 def judge(plan: model.Workspace, facts: Facts) -> tuple[Finding, ...]:
     """Judge everything that can be judged; a check without its facts is `skipped`."""
     missing = missing_launches(plan, facts.machines)
-    checks = [_user_data(plan), _images(plan, facts), _rights(plan, facts), _all_named(facts)]
+    checks = [
+        _user_data(plan),
+        _images(plan, facts),
+        _agents(plan, facts),
+        _rights(plan, facts),
+        _all_named(facts),
+    ]
     checks += [_quotas(missing, facts), _offered(missing, facts), _addresses(plan, missing, facts)]
     checks += [judge_existing(plan, facts)] if demand.existing_vpc(plan) else [_network(plan, facts)]
     return tuple(finding for check in checks for finding in check)
@@ -190,12 +199,13 @@ def _images(plan: model.Workspace, facts: Facts) -> Iterator[Finding]:
     for launch in demand.launches(plan):
         image = facts.images.get(launch.image)
         if not isinstance(image, discover.Image):
-            why = image.why if isinstance(image, Unknown) else "AWS has no such image"
+            why = image.why if isinstance(image, Unknown) else "AWS has no such image that you may use"
             level: Level = "skipped" if isinstance(image, Unknown) else "error"
             code = "image" if isinstance(image, Unknown) else "image-missing"
             yield Finding(code, level, f"{launch.key}: the image {launch.image} is not known", why)
             continue
-        if image.architecture != wanted[launch.image]:
+        kind = catalog.instance_type(launch.types[0])
+        if image.architecture != wanted.get(launch.image, kind.architecture if kind else image.architecture):
             what = f"{launch.key}: {image.id} is for {image.architecture}, {launch.types[0]} is not"
             yield Finding("image-architecture", "error", what, mend=f"{launch.key}.instance_type")
         elif image.gib > launch.disk:
@@ -203,6 +213,18 @@ def _images(plan: model.Workspace, facts: Facts) -> Iterator[Finding]:
             yield Finding("image-larger-than-disk", "error", what, mend=f"{launch.key}.disk.size")
         else:
             yield Finding("image", "ok", f"{launch.key}: {image.id}, {image.architecture}, {image.gib} GiB")
+
+
+def _agents(plan: model.Workspace, facts: Facts) -> Iterator[Finding]:
+    """Find machines that would end as soon as they have booted: a group starts others for them, again and again."""
+    if facts.local:  # its images have the agent
+        return
+    ending = (
+        one.cluster for one in demand.launches(plan) if not is_own(one.image) and powers_off(one.user_data)
+    )
+    for name in dict.fromkeys(ending):
+        what = f"clusters.{name}: images of AWS's do not have the agent, so its machines would power off"
+        yield Finding("no-agent", "error", what, mend="agent, which coiled-pulumi setup aws names, or ami_id")
 
 
 def _rights(plan: model.Workspace, facts: Facts) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from coiled_pulumi.plan import firewall
-from coiled_pulumi.plan.images import device_of, image_key
+from coiled_pulumi.plan.images import device_of, image_key, is_own
 from coiled_pulumi.plan.model import Cluster, Disk, Instance, Item, Market, Security, WorkerGroup
 from coiled_pulumi.plan.network import subnet_key
 from coiled_pulumi.plan.node import plan_node
@@ -31,7 +31,7 @@ def pairs(ingress: tuple[Ingress, ...]) -> tuple[tuple[str, str], ...]:
 def images_of(cluster: Cluster) -> set[str]:
     """Give the keys of the images that a cluster needs looked up."""
     kinds = {cluster.scheduler.image, *(group.template.image for group in cluster.groups)}
-    return {key for key in kinds if not key.startswith("ami-")}
+    return {key for key in kinds if not is_own(key)}
 
 
 def plan_cluster(tagger: Tagger, name: str, spec: ClusterSpec, settled: Settled) -> Cluster:

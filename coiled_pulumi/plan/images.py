@@ -39,6 +39,11 @@ def image_key(architecture: str, image: str) -> str:
     return f"image-{'dl-' if image == 'DL' else ''}{architecture.replace('_', '-')}"
 
 
+def is_own(key: str) -> bool:
+    """Tell whether it is the id of an image of the user's own, and not the key of one of AWS's."""
+    return key not in KINDS
+
+
 def device_of(key: str) -> str:
     """Give where an image has its root disk; one of the user's own is taken to be made from one of AWS's."""
     return KINDS[key].device if key in KINDS else ROOT

@@ -81,6 +81,11 @@ def user_data(
     )
 
 
+def powers_off(user_data: str) -> bool:
+    """Tell whether a machine ends by this as soon as it has booted, where its image does not have the agent."""
+    return _NOTHING in user_data
+
+
 def in_s3(agent: str) -> str:
     """Give bucket and key of an agent's wheel in S3, as `bucket/key`; empty for one elsewhere."""
     return agent.removeprefix("s3://").partition("#")[0] if agent.startswith("s3://") else ""

@@ -203,6 +203,44 @@ def test_user_data_beyond_what_aws_takes():
     assert error.what == "clusters.one.scheduler: user data of 16386 bytes, AWS takes 16384"
 
 
+def _own_image(aws, architecture: str) -> str:
+    parameter = f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{architecture}"
+    source = aws.client("ssm", REGION).get_parameter(Name=parameter)["Parameter"]["Value"]
+    ec2 = aws.client("ec2", REGION)
+    return ec2.copy_image(Name="own", SourceImageId=source, SourceRegion=REGION)["ImageId"]
+
+
+def test_an_image_of_ones_own_is_looked_at_as_those_of_aws(aws):
+    own, other = (_own_image(aws, architecture) for architecture in ("x86_64", "arm64"))
+    cluster = "one: {n_workers: 1, worker: {instance_type: m6i.large}, scheduler: {instance_type: m6i.large}}"
+    said = [
+        (one.level, one.what)
+        for one in preflight.examine(plan_of(more=f"ami_id: {own}", clusters=cluster))
+        if one.code.startswith("image")
+    ]
+
+    assert said == [("ok", f"clusters.one.{role}: {own}, x86_64, 8 GiB") for role in ("scheduler", "worker")]
+    assert codes(plan_of(more=f"ami_id: {other}", clusters=cluster)) == {"image-architecture"}
+    assert codes(plan_of(more="ami_id: ami-00000000000000000", clusters=cluster)) == {"image-missing"}
+
+
+def test_machines_that_would_power_off_are_not_started():
+    """The images of the local AWS have the agent, and those of AWS do not."""
+    plan = plan_of()
+    facts = dataclasses.replace(
+        preflight.gather(plan, preflight.discover.identity(region=REGION)), local=False
+    )
+    (error,) = [one for one in preflight.judge(plan, facts) if one.level == "error"]
+
+    assert (error.code, error.what) == (
+        "no-agent",
+        "clusters.one: images of AWS's do not have the agent, so its machines would power off",
+    )
+    agent = f"agent: s3://bucket/agent.whl#sha256={'0' * 64}"
+    for more in (agent, "ami_id: ami-00000000000000000"):
+        assert "no-agent" not in {one.code for one in preflight.judge(plan_of(more=more), facts)}
+
+
 def test_an_image_that_does_not_fit():
     plan = plan_of()
     (cluster,) = plan.clusters

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from coiled_pulumi.plan.identity import OWNER_TAG
+from coiled_pulumi.plan.images import is_own
 from coiled_pulumi.plan.model import Cluster, ExistingNetwork, Instance, Network, Workspace
 from coiled_pulumi.plan.rights.needs import Frame, Need, creating
 from coiled_pulumi.plan.rights.scope import CLUSTER, Condition, Scope, both, own_tags
@@ -143,7 +144,7 @@ def _borrowed(scope: Scope) -> tuple[str, ...]:
     found = [f"subnet/{one.id}" for one in network.subnets] if isinstance(network, ExistingNetwork) else []
     for cluster in scope.plan.clusters:
         for machine in _machines(cluster):
-            found += [f"image/{machine.image}"] if machine.image.startswith("ami-") else []
+            found += [f"image/{machine.image}"] if is_own(machine.image) else []
             found += [f"key-pair/{machine.key_name}"] if machine.key_name else []
             reservation = machine.capacity_reservation
             found += [f"capacity-reservation/{reservation}"] if reservation else []
